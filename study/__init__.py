@@ -1,0 +1,1 @@
+"""Many runs: search spaces, Optuna, Ray, the study folder, the command line."""

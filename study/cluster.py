@@ -1,0 +1,113 @@
+"""Where Ray runs: a local one of our own, or a cluster at an address that must answer."""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import shutil
+import socket
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from study.provenance import cores
+from trainables.config import ConfigError
+
+ANSWER_S = 5.0  # a cluster that has not accepted a connection by then does not answer
+
+# Read by Ray when it is imported or initialised, and inherited by every process that it starts.
+ENVIRONMENT = {
+    "RAY_USAGE_STATS_ENABLED": "0",  # phones home every hour otherwise
+    "RAY_AIR_NEW_OUTPUT": "0",  # with verbose=0 the only way to a quiet Tune
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # our store writes rows; three more copies cost half the rate
+    "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
+    "RAY_CHDIR_TO_TRIAL_DIR": "0",  # relative paths of a spec mean the launch folder
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # CPU trials keep CUDA_VISIBLE_DEVICES; silences a warning
+}
+LOCAL_ENVIRONMENT = {
+    "RAY_AUTH_MODE": "token",  # explicit: the default depends on what has run on the machine before
+    # The only switch that binds every listener of a local Ray to 127.0.0.1 (_node_ip_address is ignored).
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+}
+
+
+def check_address(address: str) -> None:
+    """ConfigError unless something accepts a connection at ``host:port`` (or ``ray://host:port``)."""
+    if address == "auto":
+        return
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not host or not port.isdigit() or not 0 < int(port) < 65536:
+        raise ConfigError([f"address: got {address!r}, must be HOST:PORT, e.g. 127.0.0.1:6379, or auto"])
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=ANSWER_S).close()
+    except OSError as error:
+        reason = error.strerror or str(error) or "no answer"
+        raise ConfigError(
+            [
+                f"address: no Ray answers at {address} ({reason}); start one with 'ray start --head', "
+                "or leave the address out to run on this machine"
+            ]
+        ) from None
+
+
+@contextmanager
+def running(address: str | None) -> Iterator[int]:
+    """A connected Ray for the length of the block; yields its CPUs. Nothing of a local one is left after it."""
+    os.environ |= {key: os.environ.get(key, value) for key, value in ENVIRONMENT.items()}
+    if address is None:
+        with _local() as cpus:
+            yield cpus
+        return
+    # What 'ray start' does on the other side, made explicit here: tokens where there is one.
+    os.environ.setdefault("RAY_AUTH_MODE", "token" if _has_token() else "disabled")
+    import ray
+
+    try:
+        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise ConfigError([f"address: {address} accepts connections but Ray cannot join: {first}"]) from None
+    try:
+        yield int(ray.cluster_resources().get("CPU", 0))
+    finally:
+        ray.shutdown()
+
+
+def _has_token() -> bool:
+    """Whether Ray would find an authentication token for a cluster."""
+    file = Path(os.environ.get("RAY_AUTH_TOKEN_PATH") or Path.home() / ".ray" / "auth_token")
+    return "RAY_AUTH_TOKEN" in os.environ or file.is_file()
+
+
+@contextmanager
+def _local() -> Iterator[int]:
+    os.environ |= LOCAL_ENVIRONMENT
+    # Its own folder: an earlier or parallel Ray on the machine is not touched. Short, because the paths of
+    # its sockets must stay under 108 characters.
+    scratch = Path(tempfile.mkdtemp(prefix="spinetune-"))
+    try:
+        token = scratch / "token"
+        token.touch(mode=0o600)
+        token.write_text(secrets.token_hex(32))
+        os.environ["RAY_AUTH_TOKEN_PATH"] = str(token)
+        import ray
+
+        cpus = cores()
+        ray.init(
+            address="local",
+            num_cpus=cpus,
+            include_dashboard=False,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+            object_store_memory=256 * 2**20,  # trials exchange rows, not tensors; the default takes 30 % of memory
+            _temp_dir=str(scratch),
+        )
+        try:
+            yield cpus
+        finally:
+            ray.shutdown()
+    finally:
+        os.environ.pop("RAY_AUTH_TOKEN_PATH", None)
+        shutil.rmtree(scratch, ignore_errors=True)

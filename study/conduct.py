@@ -1,0 +1,131 @@
+"""One study from its first trial to its report: Ray up, search, Ray down, front's networks, report."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from study import cluster, harvest, provenance
+from study.console import Display, describe, headline
+from study.record import Recorder
+from study.search import OBJECTIVES, Search
+from study.space import space_hash
+from study.spec import StudySpec
+from study.store import FORMAT, Store
+from trainables import cost, data, metrics, native
+from trainables.train import Training
+
+INTERRUPTED = 130  # exit status, as shells give it for Ctrl-C
+
+
+def conduct(spec: StudySpec, address: str | None, command: str, console: Console, *, resume: bool) -> int:
+    """Run or resume the study; leaves a readable folder and a report however it ends.
+
+    Returns 0 for a complete study, 1 where the report could not be made, 130 for an interrupted one.
+    """
+    started = time.perf_counter()
+    native.library()  # compiles the kernels once, before many processes want them
+    with cluster.running(address) as cpus:
+        from study import tuning  # imports Ray, which reads its environment then: not before it is set
+
+        # The folder is made when Ray is up: an address that fails leaves nothing behind.
+        store = Store(spec.folder)
+        search = Search(spec, store.folder / "optuna.db")
+        try:
+            if resume:
+                store.load()
+                search.reclaim()
+            store.update(**_description(spec, search, command), state="running", timings=None)
+            recorder = Recorder(search, store)
+            slots = tuning.slots(spec, cpus)
+            startup_s = time.perf_counter() - started
+            with Display(recorder, slots, console):
+                finished = tuning.run(recorder, spec, slots)
+            search_s = time.perf_counter() - started - startup_s
+            problem = harvest.front(store, search, recorder.ended)
+            timings = {
+                "startup_s": startup_s,
+                "search_s": search_s,
+                "training_s": sum(line["train_wall_s"] for line in recorder.ended),
+                "slots": slots,
+            }
+            store.update(state="complete" if finished else "interrupted", timings=timings)
+            hypervolume = search.hypervolume()
+        finally:
+            store.close()
+            search.close()
+    if problem:
+        console.print(problem, style="yellow", highlight=False, soft_wrap=True)
+    return _conclude(spec, recorder.ended, hypervolume, console, finished=finished)
+
+
+def _description(spec: StudySpec, search: Search, command: str) -> dict[str, Any]:
+    """The entries of study.json that are known before the first trial."""
+    dataset = data.load(spec.train.dataset)
+    network = Training(spec.train.model_copy(update={"device": "cpu"}))
+    count = cost.connections(network.model, network.geometry)
+    return {
+        "format": FORMAT,
+        "name": spec.name,
+        "created_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "objectives": list(OBJECTIVES),
+        "metrics": metrics.table(),
+        "reference_point": {"accuracy_val": spec.chance, "sparsity_params": 0.0},
+        "accuracy_floor": spec.search.accuracy_floor,
+        "data": {
+            "name": spec.train.dataset,
+            "classes": dataset.classes,
+            "train": len(dataset.train),
+            "val": len(dataset.val),
+            "test": len(dataset.test),
+        },
+        "network": {
+            "name": spec.train.network,
+            "prunable_weights": count.weights,
+            "synapses": count.synapses,
+            "neurons": network.geometry.neurons,
+        },
+        "spec": json.loads(spec.model_dump_json()),
+        "space_hash": space_hash(spec.space),
+        "seed": spec.train.seed,
+        "budget": search.planned(),
+        "versions": provenance.versions(),
+        "commit": provenance.commit(),
+        "machine": provenance.machine(),
+        "command": command,
+    }
+
+
+def _conclude(
+    spec: StudySpec, ended: list[dict[str, Any]], hypervolume: float, console: Console, *, finished: bool
+) -> int:
+    """Make the report in a process of its own (it needs neither Ray nor torch) and say the last words."""
+
+    def say(text: Any) -> None:
+        console.print(text, highlight=False, soft_wrap=True)
+
+    for line in ended:
+        if line["state"] == "FAIL":
+            say(f"failed  {describe(line)}")
+    status = 0
+    if ended:
+        report = [sys.executable, "-m", "analysis.report", str(spec.folder)]
+        status = subprocess.run(report, stdout=subprocess.DEVNULL, check=False).returncode
+        say(headline(ended))
+        say(f"hypervolume {hypervolume:.4f}, {len(ended)} trials, folder {spec.folder}")
+    if ended and status == 0:
+        say(f"report: {spec.folder / 'report.html'}")
+    if finished:
+        return 1 if status else 0
+    again = f"python -m study.launch --resume {spec.name}"
+    if Path(spec.resources.output) != Path("studies"):
+        again += f" --output {shlex.quote(spec.resources.output)}"
+    say(f"interrupted; everything so far is saved. Go on with: {again}")
+    return INTERRUPTED

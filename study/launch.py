@@ -1,0 +1,132 @@
+"""``python -m study.launch``: search, train, report, from one command."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+from rich.console import Console
+
+from study import cluster, spec
+from study.conduct import conduct
+from study.search import Search
+from study.spec import StudySpec
+from trainables import flags
+from trainables.config import ConfigError, build, unknown
+from trainables.train import resolve_device
+
+def parser() -> argparse.ArgumentParser:
+    """All flags: those of the launch, then every field of the spec."""
+    result = flags.parser(
+        "python -m study.launch",
+        "Search for the best pruning schedule of a spiking network and report the Pareto front.",
+        StudySpec,
+    )
+    launch = result.add_argument_group("launch")
+    launch.add_argument("--preset", help=f"spec that ships with the project: {', '.join(spec.presets())}")
+    launch.add_argument("--spec", metavar="FILE", help="spec file (YAML), over the preset; flags override both")
+    launch.add_argument("--resume", metavar="NAME", help="go on with a study that was interrupted")
+    launch.add_argument("--dry-run", action="store_true", help="print the spec and the first suggestions; start nothing")
+    launch.add_argument("--address", help="Ray cluster HOST:PORT, or auto (default: RAY_ADDRESS, else a local Ray)")
+    return result
+
+
+def main(argv: list[str]) -> int:
+    """0: the study is complete; 1: it ended early; 2: bad input, nothing changed; 130: interrupted."""
+    console = Console()
+    try:
+        given, values, problems = flags.parse(parser(), argv)
+        if given.resume is not None:
+            study_spec = _resumed(given, values, problems)
+        else:
+            study_spec = _resolved(given, values, problems)
+        if given.dry_run:
+            _dry_run(study_spec, console)
+            return 0
+        address = given.address or os.environ.get("RAY_ADDRESS")
+        if address is not None:
+            cluster.check_address(address)
+        _check_output(study_spec, resume=given.resume is not None)
+        command = shlex.join(["python", "-m", "study.launch", *argv])
+        return conduct(study_spec, address, command, console, resume=given.resume is not None)
+    except ConfigError as error:
+        for problem in error.problems:
+            print(f"error: {problem}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+def _resolved(given: argparse.Namespace, values: dict[str, Any], problems: list[str]) -> StudySpec:
+    """The spec from preset, file and flags, or all that is wrong with them at once."""
+    try:
+        result = build(StudySpec, spec.layered(given.preset, given.spec, values))
+        resolve_device(result.train.device)
+    except ConfigError as error:
+        raise ConfigError(problems + error.problems) from None
+    if problems:
+        raise ConfigError(problems)
+    return result
+
+
+def _resumed(given: argparse.Namespace, values: dict[str, Any], problems: list[str]) -> StudySpec:
+    """The spec of a study that exists. The budget may grow; nothing else may change."""
+    resources = build(spec.Resources, values.get("resources", {}))
+    root = Path(resources.output).expanduser().absolute()
+    path = root / given.resume / "study.json"
+    if not path.is_file():
+        names = sorted(found.parent.name for found in root.glob("*/study.json"))
+        problems.append(f"--resume: {unknown('study', given.resume, names)} (in {root})")
+        raise ConfigError(problems)
+    try:
+        stored = json.loads(path.read_text())["spec"]
+    except (ValueError, KeyError):
+        raise ConfigError([*problems, f"--resume: {path} is damaged: it does not hold a study"]) from None
+    fixed = [f"{key}: cannot change when a study is resumed; it has its own" for key in ("train", "space") if key in values]
+    if given.preset or given.spec:
+        fixed.append("--preset, --spec: a resumed study has its own spec; leave them out")
+    stored["resources"]["output"] = str(root)
+    result = build(StudySpec, flags.merge(stored, {key: values[key] for key in ("search", "resources") if key in values}))
+    if problems or fixed:
+        raise ConfigError(problems + fixed)
+    return result
+
+
+def _check_output(study_spec: StudySpec, *, resume: bool) -> None:
+    """ConfigError where the study folder exists already, or where none can be made."""
+    folder = study_spec.folder
+    if folder.exists() and not resume:
+        taken = {path.name for path in folder.parent.iterdir()}
+        free = next(name for n in range(2, 1_000_000) if (name := f"{study_spec.name}-{n}") not in taken)
+        raise ConfigError(
+            [f"study folder {folder} exists already; go on with it (--resume {study_spec.name}) or choose a name (--name {free})"]
+        )
+    existing = next(path for path in [folder, *folder.parents] if path.exists())
+    why = "is not a folder" if not existing.is_dir() else "" if os.access(existing, os.W_OK) else "is not writable"
+    if why:
+        raise ConfigError([f"output: {folder} cannot be made: {existing} {why}; choose another with --output"])
+
+
+def _dry_run(study_spec: StudySpec, console: Console) -> None:
+    """Print what would run. The suggestions come from a search in memory and are the real first ones."""
+    console.print(yaml.safe_dump(json.loads(study_spec.model_dump_json()), sort_keys=False), end="", highlight=False)
+    search = Search(study_spec, None)
+    total = search.planned()
+    console.print(f"\n{total['search']} searched trials and {total['reference']} reference arms; the first ones:")
+    for _ in range(total["reference"] + min(4, total["search"])):
+        suggestion = search.ask()
+        if suggestion is not None:
+            label = suggestion.name or "search"
+            point = ", ".join(f"{key} {value:.4g}" if isinstance(value, float) else f"{value}" for key, value in suggestion.params.items())
+            console.print(f"  #{suggestion.number:<3} {label:<12} {point}", highlight=False, soft_wrap=True)
+    search.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,160 @@
+"""``StudySpec``: what to search, on what, with what budget. File format, flags, help and errors derive from it."""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+from pathlib import Path
+from typing import Any, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from trainables import data
+from trainables.config import ConfigError, TrainConfig, require_known, unknown
+from trainables.flags import merge
+from trainables.schedules import SCHEDULES
+
+PRESETS = Path(__file__).with_name("presets")
+SAMPLERS = ["tpe", "random"]
+
+Range = tuple[float, float]
+
+
+class _Group(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Space(_Group):
+    """Where the search looks: schedules by name, ranges of their parameters, of the window and of D."""
+
+    schedulers: tuple[str, ...] = Field(tuple(SCHEDULES), description="threshold shapes to choose from")
+    threshold: Range = Field((0.1, 0.7), description="range of D in threshold_unit, searched on a log scale")
+    rate: Range = Field((-6.0, 6.0), description="range of the exponential's rate k")
+    exponent_a: Range = Field((0.5, 4.0), description="range of kumaraswamy's a, on a log scale")
+    exponent_b: Range = Field((0.5, 4.0), description="range of kumaraswamy's b, on a log scale")
+    start: Range = Field((0.0, 0.3), description="range of the window's start")
+    end: Range = Field((0.55, 1.0), description="range of the window's end")
+
+    @field_validator("schedulers")
+    @classmethod
+    def _schedules_are_known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if not names:
+            raise ValueError(f"the list is empty; at least one of {', '.join(SCHEDULES)}")
+        for name in names:
+            require_known("schedule", name, list(SCHEDULES))
+        return tuple(dict.fromkeys(names))
+
+    @field_validator("threshold", "rate", "exponent_a", "exponent_b", "start", "end")
+    @classmethod
+    def _range_is_ordered(cls, limits: Range, info: Any) -> Range:
+        low, high = limits
+        lowest, highest = {
+            "threshold": (1e-6, 1e6),
+            "rate": (-50.0, 50.0),
+            "exponent_a": (0.05, 20.0),
+            "exponent_b": (0.05, 20.0),
+            "start": (0.0, 0.99),
+            "end": (0.01, 1.0),
+        }[info.field_name]
+        if not lowest <= low <= high <= highest:
+            low, high = sorted(min(max(limit, lowest), highest) for limit in limits)
+            raise ValueError(
+                f"got {limits[0]},{limits[1]}, must be LOW,HIGH with {lowest:g} <= LOW <= HIGH <= {highest:g}; "
+                f"nearest valid: {low:g},{high:g}"
+            )
+        return limits
+
+    @model_validator(mode="after")
+    def _window_stays_open(self) -> Self:
+        if self.start[1] >= self.end[0]:
+            raise ValueError(
+                f"start {self.start} and end {self.end} overlap: every start must lie before every end; "
+                f"nearest valid: start {self.start[0]:g},{math.nextafter(self.end[0], 0):.3g}"
+            )
+        return self
+
+
+class Budget(_Group):
+    """How much to search, and how."""
+
+    trials: int = Field(24, ge=1, le=1_000_000, description="searched trials; reference arms come on top")
+    sampler: str = Field("tpe", description=f"Optuna sampler: {' or '.join(SAMPLERS)}")
+    search_seed: int = Field(0, ge=0, lt=2**31, description="seed of the sampler")
+    startup: int = Field(8, ge=1, description="random trials before the sampler models anything")
+    accuracy_floor: float = Field(
+        0.5, ge=0, lt=1, description="validation accuracy below which a trial counts as collapsed (infeasible)"
+    )
+    reference_threshold: float = Field(0.2, gt=0, le=1e6, description="D of the reference arms, in threshold_unit")
+
+    @field_validator("sampler")
+    @classmethod
+    def _sampler_is_known(cls, name: str) -> str:
+        return require_known("sampler", name, SAMPLERS)
+
+
+class Resources(_Group):
+    """Where the trials run."""
+
+    slots: int = Field(0, ge=0, le=100_000, description="trials at once; 0: as many as fit")
+    gpus_per_trial: float = Field(0.0, ge=0, le=64, description="GPUs, or a fraction of one, per trial")
+    output: str = Field("studies", min_length=1, description="folder that study folders are made in")
+
+
+class StudySpec(_Group):
+    """A whole study."""
+
+    name: str = Field(
+        "digits",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$",
+        description="name of the study and of its folder",
+    )
+    train: TrainConfig = Field(TrainConfig(), description="what every trial has in common")
+    space: Space = Field(Space(), description="where the search looks")
+    search: Budget = Field(Budget(), description="how much to search, and how")
+    resources: Resources = Field(Resources(), description="where the trials run")
+
+    @property
+    def folder(self) -> Path:
+        """The study folder, absolute: Ray refuses relative storage paths."""
+        return (Path(self.resources.output) / self.name).expanduser().absolute()
+
+    @property
+    def chance(self) -> float:
+        """Accuracy of guessing: 1 / classes."""
+        return 1 / data.load(self.train.dataset).classes
+
+
+@cache
+def presets() -> dict[str, Path]:
+    """Spec files that ship with the project, by name."""
+    return {path.stem: path for path in sorted(PRESETS.glob("*.yaml"))}
+
+
+def read(path: Path) -> dict[str, Any]:
+    """A spec file's values; ConfigError where it cannot be read, is no YAML, or is no mapping of keys."""
+    try:
+        values = yaml.safe_load(path.read_text())
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError([f"spec file {path}: cannot be read: {error}"]) from None
+    except yaml.YAMLError as error:
+        where = getattr(error, "problem_mark", None)
+        line = f" in line {where.line + 1}" if where else ""
+        what = getattr(error, "problem", None) or "cannot be parsed"
+        raise ConfigError([f"spec file {path}: not YAML{line}: {what}"]) from None
+    if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
+        raise ConfigError([f"spec file {path}: must hold keys and values like a preset, e.g. {PRESETS / 'digits.yaml'}"])
+    return values
+
+
+def layered(preset: str | None, file: str | None, flags: dict[str, Any]) -> dict[str, Any]:
+    """Preset, spec file, flags: each overrides the one before, leaf by leaf."""
+    name = preset or (None if file else "digits")
+    values: dict[str, Any] = {}
+    if name is not None:
+        if name not in presets():
+            raise ConfigError([unknown("preset", name, list(presets()))])
+        values = read(presets()[name])
+    if file is not None:
+        values = merge(values, read(Path(file)))
+    return merge(values, flags)

@@ -1,0 +1,208 @@
+"""The Ray adapter: trainable, searcher, scheduler, callback. Translates; decides nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import signal
+import time
+import traceback
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray import tune
+from ray.tune.schedulers import FIFOScheduler, TrialScheduler
+from ray.tune.search import Searcher
+
+from study.record import Recorder
+from study.spec import StudySpec
+from trainables import train
+from trainables.config import TrainConfig
+
+STATE = "state.pt"
+CHECKPOINT_EVERY_S = 60.0  # at most this much training is lost with a process
+RETRIES = 3  # of a trial whose process died, from its last checkpoint
+
+
+class TrialRun(tune.Trainable):  # type: ignore[misc]
+    """One ``Training`` in a worker process that serves trial after trial.
+
+    Starting a process takes as long as a short trial (import torch, connect), so processes are reused, and
+    whatever Python raises is returned as the reason of a last row: the process lives on, only a kill ends
+    it. A bad trial is therefore not retried, a killed one is.
+    """
+
+    def setup(self, config: dict[str, Any]) -> None:
+        """Ray's constructor. The training is built in the first step, where its errors can be reported."""
+        self._run: train.Training | None = None
+        self._state: dict[str, Any] | None = None
+        self._saved_at = time.monotonic()
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        """Take over the next trial."""
+        self.setup(new_config)
+        return True
+
+    def step(self) -> dict[str, Any]:
+        """One epoch."""
+        try:
+            run = self._training()
+            row: dict[str, Any] = next(run)
+            done = run.done
+        except Exception as error:
+            where = traceback.extract_tb(error.__traceback__)[-1]
+            reason = f"{type(error).__name__}: {error} ({Path(where.filename).name}:{where.lineno})"
+            return {"reason": reason, "broken": True, "done": True}
+        due = done or time.monotonic() - self._saved_at >= CHECKPOINT_EVERY_S
+        return {**row, "done": done, "should_checkpoint": due}
+
+    def _training(self) -> train.Training:
+        if self._run is None:
+            self._run = train.Training(TrainConfig(**self.config["train"]))
+            if self._state is not None:
+                self._run.load_state_dict(self._state)
+        return self._run
+
+    def save_checkpoint(self, checkpoint_dir: str) -> None:
+        """Write the whole state of the training."""
+        if self._run is not None:
+            train.save(self._run.state_dict(), Path(checkpoint_dir) / STATE)
+        self._saved_at = time.monotonic()
+
+    def load_checkpoint(self, checkpoint: str) -> None:
+        """Go on from a state that another process wrote."""
+        self._state = train.load(Path(checkpoint) / STATE)
+
+
+class _Searcher(Searcher):  # type: ignore[misc]
+    """Hands the recorder's suggestions to Tune. What became of a trial goes through ``_Callback``.
+
+    Ray's own OptunaSearch is not used: with several objectives it tells truncated trials as complete,
+    leaves trials running forever, and cannot set constraints.
+    """
+
+    def __init__(self, recorder: Recorder) -> None:
+        super().__init__()
+        self.recorder = recorder
+
+    def suggest(self, trial_id: str) -> dict[str, Any] | str:
+        suggestion = self.recorder.next()
+        if suggestion is None:
+            return Searcher.FINISHED  # type: ignore[no-any-return]
+        return {"number": suggestion.number, "train": suggestion.config.model_dump()}
+
+    def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
+        pass
+
+    def save(self, checkpoint_path: str) -> None:
+        """The search lives in its database; a pickled copy could only disagree with it."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        pass
+
+
+class _Scheduler(FIFOScheduler):  # type: ignore[misc]
+    """First in, first out, and the recorder's stops.
+
+    ``choose_trial_to_run`` names none: Tune then hands a free process to the newest trial without one. Its
+    FIFO rule gives it to the oldest pending trial, even where a new process is already starting for that
+    (after a kill), and drops the starting one; with trials shorter than a start, concurrency never recovers.
+    """
+
+    def __init__(self, recorder: Recorder) -> None:
+        super().__init__()
+        self.recorder = recorder
+
+    def choose_trial_to_run(self, tune_controller: Any) -> None:
+        return None
+
+    def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
+        stop = not result.get("broken") and self.recorder.should_stop(trial.config["number"], result)
+        return TrialScheduler.STOP if stop else TrialScheduler.CONTINUE  # type: ignore[no-any-return]
+
+
+class _Callback(tune.Callback):  # type: ignore[misc]
+    """Reports to the recorder: rows, checkpoints, retries, ends."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self.recorder = recorder
+        self.broken: dict[int, str] = {}
+
+    def on_trial_result(self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any) -> None:
+        number = trial.config["number"]
+        if result.get("broken"):
+            self.broken[number] = result["reason"]
+        else:
+            self.recorder.row(number, result)
+
+    def on_checkpoint(self, iteration: int, trials: list[Any], trial: Any, checkpoint: Any, **info: Any) -> None:
+        folder = self.recorder.store.folder
+        path = Path(checkpoint.path)
+        self.recorder.checkpoint(trial.config["number"], str(path.relative_to(folder) if folder in path.parents else path))
+
+    def on_trial_recover(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        self.recorder.retry(trial.config["number"])
+
+    def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        number = trial.config["number"]
+        self.recorder.end(number, error=self.broken.pop(number, None))
+
+    def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        lines = str(trial.get_error() or "the process died").strip().splitlines()
+        self.recorder.end(trial.config["number"], error=lines[-1].strip())
+
+
+def slots(spec: StudySpec, cpus: int) -> int:
+    """Trials at once: what the spec says, else as many as the CPUs (and GPUs) hold."""
+    if spec.resources.slots:
+        return spec.resources.slots
+    fit = cpus // spec.train.threads
+    if spec.resources.gpus_per_trial:
+        fit = min(fit, int(ray.cluster_resources().get("GPU", 0) / spec.resources.gpus_per_trial))
+    return max(1, fit)
+
+
+def run(recorder: Recorder, spec: StudySpec, slots: int) -> bool:
+    """Run trials until the budget is spent (True) or a signal ends it (False). Errors of trials are results."""
+    for name in ("ray.tune", "ray.train", "ray"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    needs = {"cpu": spec.train.threads, "gpu": spec.resources.gpus_per_trial}
+    tuner = tune.Tuner(
+        tune.with_resources(TrialRun, needs),
+        tune_config=tune.TuneConfig(
+            search_alg=_Searcher(recorder),
+            scheduler=_Scheduler(recorder),
+            num_samples=-1,  # until the searcher has no more
+            max_concurrent_trials=slots,
+            reuse_actors=True,
+            trial_name_creator=_name,
+            trial_dirname_creator=_name,
+        ),
+        run_config=tune.RunConfig(
+            name="tune",
+            storage_path=str(recorder.store.folder),
+            callbacks=[_Callback(recorder)],
+            failure_config=tune.FailureConfig(max_failures=RETRIES),
+            checkpoint_config=tune.CheckpointConfig(num_to_keep=1),
+            verbose=0,
+        ),
+    )
+    with _terminate_like_interrupt():
+        tuner.fit()
+    return recorder.finished
+
+
+def _name(trial: Any) -> str:
+    return f"trial-{trial.config['number']:04d}"
+
+
+@contextlib.contextmanager
+def _terminate_like_interrupt() -> Any:
+    """SIGTERM saves and ends as Ctrl-C does: Tune listens for SIGUSR1, its default on SIGTERM is a crash."""
+    before = signal.signal(signal.SIGTERM, lambda *_: os.kill(os.getpid(), signal.SIGUSR1))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,86 @@
+"""One training without Ray: ``python -m trainables --dataset digits --scheduler sine --final-threshold 0.2``."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+from rich.console import Console
+
+from trainables import flags
+from trainables.config import ConfigError, TrainConfig, build
+from trainables.metrics import METRICS, finite
+from trainables.train import Row, Training
+
+# metric -> heading; nine columns of the usual 80
+COLUMNS = {
+    "epoch": "epoch",
+    "loss_train": "loss",
+    "accuracy_train": "train",
+    "accuracy_val": "val",
+    "sparsity_params": "sparsity",
+    "threshold": "d",
+    "firing_rate": "rate",
+    "wall_s": "seconds",
+}
+
+
+def main(argv: list[str]) -> int:
+    """Train and print a row per epoch; 0 when it trained to the end, 1 when it diverged, 2 on bad input."""
+    parser = flags.parser("python -m trainables", "Train one spiking network, pruned while it learns.", TrainConfig)
+    parser.add_argument("--json", action="store_true", help="one JSON object per epoch, for machines")
+    try:
+        given, values, problems = flags.parse(parser, argv)
+        config = _validated(values, problems)
+        run = Training(config)
+    except ConfigError as error:
+        for problem in error.problems:
+            print(f"error: {problem}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    return _train(run, as_json=given.json)
+
+
+def _validated(values: dict[str, object], problems: list[str]) -> TrainConfig:
+    """The config, or one error with the problems of the flags and of their values."""
+    try:
+        config = build(TrainConfig, values)
+    except ConfigError as error:
+        raise ConfigError(problems + error.problems) from None
+    if problems:
+        raise ConfigError(problems)
+    return config
+
+
+def _train(run: Training, *, as_json: bool) -> int:
+    console = Console(highlight=False, soft_wrap=True)
+    if not as_json:
+        config = run.config
+        what = "dense" if config.pruner == "dense" else f"{config.scheduler}, D = {run.final_threshold:.4g}"
+        console.print(f"[bold]{config.network}[/] on {config.dataset}, {config.pruner} {what}, seed {config.seed}")
+        console.print("[dim]" + "".join(f"{heading:>9}" for heading in COLUMNS.values()) + "[/]")
+    row: Row = {}
+    try:
+        for row in run:
+            if as_json:
+                print(json.dumps(finite(row)), flush=True)
+            else:
+                console.print("".join(f"{_cell(name, row[name]):>9}" for name in COLUMNS))
+    except KeyboardInterrupt:
+        print(f"interrupted after epoch {run.epoch} of {run.config.epochs}", file=sys.stderr)
+        return 130
+    if row.get("reason"):
+        print(f"stopped: {row['reason']}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _cell(name: str, value: float | int | str | None) -> str:
+    if METRICS[name].unit == "fraction":
+        return f"{100 * float(value or 0):.2f} %"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
