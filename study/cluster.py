@@ -54,7 +54,7 @@ def check_address(address: str) -> None:
 
 @contextmanager
 def running(address: str | None) -> Iterator[int]:
-    """A connected Ray for the length of the block; yields its CPUs. Nothing of a local one is left after it."""
+    """A connected Ray for the length of the block; yields its CPUs. A local one leaves nothing behind."""
     os.environ |= {key: os.environ.get(key, value) for key, value in ENVIRONMENT.items()}
     if address is None:
         with _local() as cpus:
@@ -101,7 +101,8 @@ def _local() -> Iterator[int]:
             include_dashboard=False,
             log_to_driver=False,
             logging_level=logging.ERROR,
-            object_store_memory=256 * 2**20,  # trials exchange rows, not tensors; the default takes 30 % of memory
+            object_store_memory=256
+            * 2**20,  # trials exchange rows, not tensors; the default takes 30 % of memory
             _temp_dir=str(scratch),
         )
         try:

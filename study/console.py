@@ -35,7 +35,9 @@ class Display:
             self._live.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.recorder.on_change = lambda: None
         if self.console.is_terminal:
             self._live.stop()
@@ -47,7 +49,9 @@ class Display:
         self._hypervolume = self.recorder.search.hypervolume()
         if not self.console.is_terminal:
             for line in ended[self._printed :]:
-                self.console.print(f"{len(ended):>4}/{self.planned}  {describe(line)}", highlight=False, soft_wrap=True)
+                self.console.print(
+                    f"{len(ended):>4}/{self.planned}  {describe(line)}", highlight=False, soft_wrap=True
+                )
         self._printed = len(ended)
 
     def counts(self) -> dict[str, int]:
@@ -67,7 +71,7 @@ class Display:
             return None
         progress = sum(trial.row.get("progress", 0.0) for trial in list(self.recorder.running.values()))
         to_do = self.planned - len(self.recorder.ended) - progress
-        return max(to_do, 0.0) * sum(lengths) / len(lengths) / self.slots
+        return float(max(to_do, 0.0) * sum(lengths) / len(lengths) / self.slots)
 
     def render(self) -> Group:
         """The whole display."""
@@ -79,18 +83,21 @@ class Display:
             Text(f"{len(ended)}/{self.planned} trials"),
             Text(", ".join(f"{count} {name}" for name, count in self.counts().items()), style="dim"),
         )
-        left = self.left_s()
         facts = Table.grid(padding=(0, 2))
         facts.add_row(
             headline(ended),
             Text(f"hypervolume {self._hypervolume:.4f}"),
-            Text(f"{_clock(time.monotonic() - self.started_at)} gone, {_clock(left) if left is not None else '?'} left"),
+            Text(f"{_clock(time.monotonic() - self.started_at)} gone, {_clock(self.left_s())} left"),
         )
         trials = Table.grid(padding=(0, 2))
         for number, trial in sorted(self.recorder.running.items())[:16]:
             row, config = trial.row, trial.suggestion.config
             shape = "dense" if config.pruner == "dense" else config.scheduler
-            numbers = f"{row['accuracy_val']:.1%} accurate, {row['sparsity_params']:.1%} sparse" if row else "starting"
+            numbers = (
+                f"{row['accuracy_val']:.1%} accurate, {row['sparsity_params']:.1%} sparse"
+                if row
+                else "starting"
+            )
             bar = ProgressBar(total=1.0, completed=row.get("progress", 0.0), width=20)
             trials.add_row(Text(f"#{number}", style="dim"), Text(shape), bar, Text(numbers, style="dim"))
         return Group(head, facts, trials)
@@ -118,14 +125,22 @@ def headline(ended: list[dict[str, Any]]) -> Text:
 def describe(line: dict[str, Any]) -> str:
     """One ended trial in one line."""
     config = line["config"]
-    shape = "dense" if config["pruner"] == "dense" else f"{config['scheduler']} D/sum(lr) {line['threshold_ratio']:.3f}"
+    shape = (
+        "dense"
+        if config["pruner"] == "dense"
+        else f"{config['scheduler']} D/sum(lr) {line['threshold_ratio']:.3f}"
+    )
     if line["values"]:
-        result = f"{line['values']['accuracy_val']:.2%} accurate, {line['values']['sparsity_params']:.2%} sparse"
+        result = (
+            f"{line['values']['accuracy_val']:.2%} accurate, {line['values']['sparsity_params']:.2%} sparse"
+        )
     else:
         result = f"{line['state']}: {line['error']}"
     return f"#{line['number']} {shape}: {result} ({line['train_wall_s']:.1f} s)"
 
 
-def _clock(seconds: float) -> str:
+def _clock(seconds: float | None) -> str:
+    if seconds is None:
+        return "?"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes}:{rest:02d}"

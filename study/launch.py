@@ -21,6 +21,7 @@ from trainables import flags
 from trainables.config import ConfigError, build, unknown
 from trainables.train import resolve_device
 
+
 def parser() -> argparse.ArgumentParser:
     """All flags: those of the launch, then every field of the spec."""
     result = flags.parser(
@@ -30,10 +31,16 @@ def parser() -> argparse.ArgumentParser:
     )
     launch = result.add_argument_group("launch")
     launch.add_argument("--preset", help=f"spec that ships with the project: {', '.join(spec.presets())}")
-    launch.add_argument("--spec", metavar="FILE", help="spec file (YAML), over the preset; flags override both")
+    launch.add_argument(
+        "--spec", metavar="FILE", help="spec file (YAML), over the preset; flags override both"
+    )
     launch.add_argument("--resume", metavar="NAME", help="go on with a study that was interrupted")
-    launch.add_argument("--dry-run", action="store_true", help="print the spec and the first suggestions; start nothing")
-    launch.add_argument("--address", help="Ray cluster HOST:PORT, or auto (default: RAY_ADDRESS, else a local Ray)")
+    launch.add_argument(
+        "--dry-run", action="store_true", help="print the spec and the first suggestions; start nothing"
+    )
+    launch.add_argument(
+        "--address", help="Ray cluster HOST:PORT, or auto (default: RAY_ADDRESS, else a local Ray)"
+    )
     return result
 
 
@@ -88,11 +95,17 @@ def _resumed(given: argparse.Namespace, values: dict[str, Any], problems: list[s
         stored = json.loads(path.read_text())["spec"]
     except (ValueError, KeyError):
         raise ConfigError([*problems, f"--resume: {path} is damaged: it does not hold a study"]) from None
-    fixed = [f"{key}: cannot change when a study is resumed; it has its own" for key in ("train", "space") if key in values]
+    fixed = [
+        f"{key}: cannot change when a study is resumed; it has its own"
+        for key in ("train", "space")
+        if key in values
+    ]
     if given.preset or given.spec:
         fixed.append("--preset, --spec: a resumed study has its own spec; leave them out")
     stored["resources"]["output"] = str(root)
-    result = build(StudySpec, flags.merge(stored, {key: values[key] for key in ("search", "resources") if key in values}))
+    result = build(
+        StudySpec, flags.merge(stored, {key: values[key] for key in ("search", "resources") if key in values})
+    )
     if problems or fixed:
         raise ConfigError(problems + fixed)
     return result
@@ -105,25 +118,43 @@ def _check_output(study_spec: StudySpec, *, resume: bool) -> None:
         taken = {path.name for path in folder.parent.iterdir()}
         free = next(name for n in range(2, 1_000_000) if (name := f"{study_spec.name}-{n}") not in taken)
         raise ConfigError(
-            [f"study folder {folder} exists already; go on with it (--resume {study_spec.name}) or choose a name (--name {free})"]
+            [
+                f"study folder {folder} exists already; go on with it (--resume {study_spec.name}) "
+                f"or choose a name (--name {free})"
+            ]
         )
     existing = next(path for path in [folder, *folder.parents] if path.exists())
-    why = "is not a folder" if not existing.is_dir() else "" if os.access(existing, os.W_OK) else "is not writable"
+    why = (
+        "is not a folder"
+        if not existing.is_dir()
+        else ""
+        if os.access(existing, os.W_OK)
+        else "is not writable"
+    )
     if why:
-        raise ConfigError([f"output: {folder} cannot be made: {existing} {why}; choose another with --output"])
+        raise ConfigError(
+            [f"output: {folder} cannot be made: {existing} {why}; choose another with --output"]
+        )
 
 
 def _dry_run(study_spec: StudySpec, console: Console) -> None:
     """Print what would run. The suggestions come from a search in memory and are the real first ones."""
-    console.print(yaml.safe_dump(json.loads(study_spec.model_dump_json()), sort_keys=False), end="", highlight=False)
+    console.print(
+        yaml.safe_dump(json.loads(study_spec.model_dump_json()), sort_keys=False), end="", highlight=False
+    )
     search = Search(study_spec, None)
     total = search.planned()
-    console.print(f"\n{total['search']} searched trials and {total['reference']} reference arms; the first ones:")
+    console.print(
+        f"\n{total['search']} searched trials and {total['reference']} reference arms; the first ones:"
+    )
     for _ in range(total["reference"] + min(4, total["search"])):
         suggestion = search.ask()
         if suggestion is not None:
             label = suggestion.name or "search"
-            point = ", ".join(f"{key} {value:.4g}" if isinstance(value, float) else f"{value}" for key, value in suggestion.params.items())
+            point = ", ".join(
+                f"{key} {value:.4g}" if isinstance(value, float) else f"{value}"
+                for key, value in suggestion.params.items()
+            )
             console.print(f"  #{suggestion.number:<3} {label:<12} {point}", highlight=False, soft_wrap=True)
     search.close()
 

@@ -46,7 +46,11 @@ def machine() -> dict[str, Any]:
     model = platform.processor() or platform.machine()
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
-        names = [line.split(":")[1].strip() for line in cpuinfo.read_text().splitlines() if line[:10] == "model name"]
+        names = [
+            line.split(":")[1].strip()
+            for line in cpuinfo.read_text().splitlines()
+            if line[:10] == "model name"
+        ]
         model = names[0] if names else model
     pages, page = "SC_PHYS_PAGES", "SC_PAGE_SIZE"
     memory = os.sysconf(pages) * os.sysconf(page) if pages in os.sysconf_names else 0

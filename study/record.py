@@ -93,7 +93,7 @@ class Recorder:
         self.on_change()
 
     def end(self, number: int, error: str | None = None) -> None:
-        """A trial is over: FAIL on ``error`` or a reason in its last row, PRUNED where stopped, else COMPLETE."""
+        """A trial ended: FAIL on ``error`` or a reason in its last row, PRUNED if stopped, or COMPLETE."""
         trial = self.running.pop(number)
         reason = error or trial.row.get("reason")
         values: dict[str, float] | None = None
@@ -113,7 +113,9 @@ class Recorder:
         self.ended.append(line)
         self.on_change()
 
-    def _line(self, trial: Running, state: str, reason: str | None, values: dict[str, float] | None) -> dict[str, Any]:
+    def _line(
+        self, trial: Running, state: str, reason: str | None, values: dict[str, float] | None
+    ) -> dict[str, Any]:
         suggestion, config = trial.suggestion, trial.suggestion.config
         dense = config.pruner == "dense"
         shape = None if dense else config.schedule()(np.linspace(0, 1, SHAPE_POINTS)).tolist()

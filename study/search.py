@@ -55,7 +55,9 @@ class Search:
         """After a crash: trials that were running fail and are queued again with the same parameters."""
         stale = self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
         for trial in stale:
-            attrs = {key: trial.user_attrs[key] for key in ("kind", "name") if key in trial.user_attrs}
+            attrs: dict[str, Any] = {
+                key: trial.user_attrs[key] for key in ("kind", "name") if key in trial.user_attrs
+            }
             params = trial.system_attrs.get("fixed_params", trial.params)
             self.study.enqueue_trial(params, user_attrs={**attrs, "retry_of": trial.number})
             self.study.tell(trial.number, state=TrialState.FAIL)
@@ -77,9 +79,11 @@ class Search:
         self._asked[trial.number] = trial
         kind, name = trial.user_attrs.get("kind", "search"), trial.user_attrs.get("name")
         if kind == "reference":
-            params = self._references()[name]
+            params = self._references()[str(name)]
             if space.holds(self.spec.space, params):
-                space.suggest(trial, self.spec.space)  # the queued values, so that the sampler learns from them
+                space.suggest(
+                    trial, self.spec.space
+                )  # the queued values, so that the sampler learns from them
         else:
             trial.set_user_attr("kind", "search")
             params = space.suggest(trial, self.spec.space)

@@ -39,7 +39,12 @@ def references(space: Space, base: TrainConfig, threshold: float) -> dict[str, P
     arms: dict[str, Params] = {"dense": {"pruner": "dense"}}
     for name in space.schedulers:
         if name != "kumaraswamy":  # a family without a member of its own: (1, 1) is the linear arm
-            arms[name] = {"scheduler": name, "final_threshold": threshold, "window_start": 0.0, "window_end": 1.0}
+            arms[name] = {
+                "scheduler": name,
+                "final_threshold": threshold,
+                "window_start": 0.0,
+                "window_end": 1.0,
+            }
     if "exponential" in arms:
         arms["exponential"]["shape_rate"] = base.shape_rate
     return arms

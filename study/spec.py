@@ -1,4 +1,4 @@
-"""``StudySpec``: what to search, on what, with what budget. File format, flags, help and errors derive from it."""
+"""``StudySpec``: what to search, on what, with what budget. File format, flags and errors derive from it."""
 
 from __future__ import annotations
 
@@ -60,7 +60,8 @@ class Space(_Group):
         if not lowest <= low <= high <= highest:
             low, high = sorted(min(max(limit, lowest), highest) for limit in limits)
             raise ValueError(
-                f"got {limits[0]},{limits[1]}, must be LOW,HIGH with {lowest:g} <= LOW <= HIGH <= {highest:g}; "
+                f"got {limits[0]},{limits[1]}, must be LOW,HIGH with "
+                f"{lowest:g} <= LOW <= HIGH <= {highest:g}; "
                 f"nearest valid: {low:g},{high:g}"
             )
         return limits
@@ -83,9 +84,14 @@ class Budget(_Group):
     search_seed: int = Field(0, ge=0, lt=2**31, description="seed of the sampler")
     startup: int = Field(8, ge=1, description="random trials before the sampler models anything")
     accuracy_floor: float = Field(
-        0.5, ge=0, lt=1, description="validation accuracy below which a trial counts as collapsed (infeasible)"
+        0.5,
+        ge=0,
+        lt=1,
+        description="validation accuracy below which a trial counts as collapsed (infeasible)",
     )
-    reference_threshold: float = Field(0.2, gt=0, le=1e6, description="D of the reference arms, in threshold_unit")
+    reference_threshold: float = Field(
+        0.2, gt=0, le=1e6, description="D of the reference arms, in threshold_unit"
+    )
 
     @field_validator("sampler")
     @classmethod
@@ -143,7 +149,9 @@ def read(path: Path) -> dict[str, Any]:
         what = getattr(error, "problem", None) or "cannot be parsed"
         raise ConfigError([f"spec file {path}: not YAML{line}: {what}"]) from None
     if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
-        raise ConfigError([f"spec file {path}: must hold keys and values like a preset, e.g. {PRESETS / 'digits.yaml'}"])
+        raise ConfigError(
+            [f"spec file {path}: must hold keys and values like a preset, e.g. {PRESETS / 'digits.yaml'}"]
+        )
     return values
 
 

@@ -26,7 +26,7 @@ CHECKPOINT_EVERY_S = 60.0  # at most this much training is lost with a process
 RETRIES = 3  # of a trial whose process died, from its last checkpoint
 
 
-class TrialRun(tune.Trainable):  # type: ignore[misc]
+class TrialRun(tune.Trainable):
     """One ``Training`` in a worker process that serves trial after trial.
 
     Starting a process takes as long as a short trial (import torch, connect), so processes are reused, and
@@ -76,7 +76,7 @@ class TrialRun(tune.Trainable):  # type: ignore[misc]
         self._state = train.load(Path(checkpoint) / STATE)
 
 
-class _Searcher(Searcher):  # type: ignore[misc]
+class _Searcher(Searcher):
     """Hands the recorder's suggestions to Tune. What became of a trial goes through ``_Callback``.
 
     Ray's own OptunaSearch is not used: with several objectives it tells truncated trials as complete,
@@ -93,7 +93,9 @@ class _Searcher(Searcher):  # type: ignore[misc]
             return Searcher.FINISHED  # type: ignore[no-any-return]
         return {"number": suggestion.number, "train": suggestion.config.model_dump()}
 
-    def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
+    def on_trial_complete(
+        self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
+    ) -> None:
         pass
 
     def save(self, checkpoint_path: str) -> None:
@@ -103,7 +105,7 @@ class _Searcher(Searcher):  # type: ignore[misc]
         pass
 
 
-class _Scheduler(FIFOScheduler):  # type: ignore[misc]
+class _Scheduler(FIFOScheduler):
     """First in, first out, and the recorder's stops.
 
     ``choose_trial_to_run`` names none: Tune then hands a free process to the newest trial without one. Its
@@ -123,24 +125,30 @@ class _Scheduler(FIFOScheduler):  # type: ignore[misc]
         return TrialScheduler.STOP if stop else TrialScheduler.CONTINUE  # type: ignore[no-any-return]
 
 
-class _Callback(tune.Callback):  # type: ignore[misc]
+class _Callback(tune.Callback):
     """Reports to the recorder: rows, checkpoints, retries, ends."""
 
     def __init__(self, recorder: Recorder) -> None:
         self.recorder = recorder
         self.broken: dict[int, str] = {}
 
-    def on_trial_result(self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any) -> None:
+    def on_trial_result(
+        self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
+    ) -> None:
         number = trial.config["number"]
         if result.get("broken"):
             self.broken[number] = result["reason"]
         else:
             self.recorder.row(number, result)
 
-    def on_checkpoint(self, iteration: int, trials: list[Any], trial: Any, checkpoint: Any, **info: Any) -> None:
+    def on_checkpoint(
+        self, iteration: int, trials: list[Any], trial: Any, checkpoint: Any, **info: Any
+    ) -> None:
         folder = self.recorder.store.folder
         path = Path(checkpoint.path)
-        self.recorder.checkpoint(trial.config["number"], str(path.relative_to(folder) if folder in path.parents else path))
+        self.recorder.checkpoint(
+            trial.config["number"], str(path.relative_to(folder) if folder in path.parents else path)
+        )
 
     def on_trial_recover(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         self.recorder.retry(trial.config["number"])
@@ -165,7 +173,7 @@ def slots(spec: StudySpec, cpus: int) -> int:
 
 
 def run(recorder: Recorder, spec: StudySpec, slots: int) -> bool:
-    """Run trials until the budget is spent (True) or a signal ends it (False). Errors of trials are results."""
+    """Run trials until the budget is spent (True) or a signal ends it (False). Failed trials are results."""
     for name in ("ray.tune", "ray.train", "ray"):
         logging.getLogger(name).setLevel(logging.ERROR)
     needs = {"cpu": spec.train.threads, "gpu": spec.resources.gpus_per_trial}

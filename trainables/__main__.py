@@ -1,4 +1,4 @@
-"""One training without Ray: ``python -m trainables --dataset digits --scheduler sine --final-threshold 0.2``."""
+"""One training without Ray: ``python -m trainables --scheduler sine --final-threshold 0.2``."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ COLUMNS = {
 
 def main(argv: list[str]) -> int:
     """Train and print a row per epoch; 0 when it trained to the end, 1 when it diverged, 2 on bad input."""
-    parser = flags.parser("python -m trainables", "Train one spiking network, pruned while it learns.", TrainConfig)
+    parser = flags.parser(
+        "python -m trainables", "Train one spiking network, pruned while it learns.", TrainConfig
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object per epoch, for machines")
     try:
         given, values, problems = flags.parse(parser, argv)
@@ -58,7 +60,9 @@ def _train(run: Training, *, as_json: bool) -> int:
     if not as_json:
         config = run.config
         what = "dense" if config.pruner == "dense" else f"{config.scheduler}, D = {run.final_threshold:.4g}"
-        console.print(f"[bold]{config.network}[/] on {config.dataset}, {config.pruner} {what}, seed {config.seed}")
+        console.print(
+            f"[bold]{config.network}[/] on {config.dataset}, {config.pruner} {what}, seed {config.seed}"
+        )
         console.print("[dim]" + "".join(f"{heading:>9}" for heading in COLUMNS.values()) + "[/]")
     row: Row = {}
     try:

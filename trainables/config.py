@@ -15,7 +15,7 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 class ConfigError(ValueError):
-    """Bad input from a person: ``problems`` holds one line each (what was given, the rule, a valid choice)."""
+    """Bad input from a person. ``problems``: one line each with what was given, the rule, a valid choice."""
 
     def __init__(self, problems: list[str]) -> None:
         super().__init__("\n".join(problems))

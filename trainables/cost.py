@@ -33,7 +33,7 @@ class Geometry:
 
 
 def _taps(size: int, kernel: int, stride: int, padding: int, dilation: int) -> Tensor:
-    """Output positions at which each kernel tap falls on a real input, shape [kernel]: one dimension of a conv."""
+    """Output positions at which each kernel tap falls on a real input, shape [kernel]; one dimension."""
     outputs = (size + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1
     positions = torch.arange(outputs).unsqueeze(0) * stride - padding
     inputs = positions + torch.arange(kernel).unsqueeze(1) * dilation
@@ -115,12 +115,18 @@ class Connections:
         return 1 - self.synapses_left / self.synapses
 
 
+def weight_of(layer: nn.Module) -> Tensor:
+    """The weight that the layer computes with, whatever is parametrised."""
+    weight: Tensor = layer.weight  # type: ignore[assignment]
+    return weight
+
+
 @torch.no_grad()
 def connections(model: nn.Module, shape_uses: Geometry) -> Connections:
     """Count the weights of all prunable layers as the network uses them now (pruned or baked)."""
     weights = weights_left = synapses = synapses_left = 0
     for name, layer in prunable(model).items():
-        alive = layer.weight != 0
+        alive = weight_of(layer) != 0
         uses = shape_uses.uses[name].to(alive.device).expand_as(alive)
         weights += alive.numel()
         weights_left += int(alive.sum())

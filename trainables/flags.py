@@ -48,8 +48,10 @@ def _add(root: argparse.ArgumentParser, group: Any, model: type[BaseModel], pref
         group.add_argument("--" + name.replace("_", "-"), **options)
 
 
-def parse(source: argparse.ArgumentParser, argv: list[str]) -> tuple[argparse.Namespace, dict[str, Any], list[str]]:
-    """The flags given in ``argv``: those of the program itself, the model's as nested values, and problems."""
+def parse(
+    source: argparse.ArgumentParser, argv: list[str]
+) -> tuple[argparse.Namespace, dict[str, Any], list[str]]:
+    """The flags in ``argv``: those of the program itself, the model's as nested values, and problems."""
     given, strays = source.parse_known_args(argv)
     model_flags = {action.dest for action in source._actions if action.default is argparse.SUPPRESS}
     values: dict[str, Any] = {}

@@ -50,5 +50,6 @@ def table() -> dict[str, dict[str, str | None]]:
 def finite(row: Mapping[str, Any]) -> dict[str, Any]:
     """The row with None for every number that JSON cannot hold (NaN, infinities)."""
     return {
-        key: None if isinstance(value, float) and not math.isfinite(value) else value for key, value in row.items()
+        key: None if isinstance(value, float) and not math.isfinite(value) else value
+        for key, value in row.items()
     }

@@ -23,13 +23,14 @@ VOTERS = 10  # output neurons per class; their mean is the class's activity (STD
 
 def lif(tau: float) -> nn.Module:
     """The neuron of STDS: LIF with ATan surrogate gradient and detached reset."""
-    return neuron.LIFNode(
+    node: nn.Module = neuron.LIFNode(
         tau, surrogate_function=surrogate.ATan(), detach_reset=True, step_mode="m"
-    )  # fmt: skip
+    )
+    return node
 
 
 class DirectEncoding(nn.Module):
-    """[N, C, H, W] -> [T, N, C, H, W]: apply a stateless stem once and repeat its output as a constant current."""
+    """[N, C, H, W] -> [T, N, C, H, W]: apply a stateless stem once; its output is a constant current."""
 
     def __init__(self, stem: nn.Module, timesteps: int) -> None:
         super().__init__()
@@ -43,22 +44,24 @@ class DirectEncoding(nn.Module):
 
 
 def digits_net(timesteps: int, shape: tuple[int, int, int], classes: int, tau: float) -> nn.Module:
-    """Conv16-BN-LIF, pool, conv32-BN-LIF, pool, FC128-LIF, FC(10 per class)-LIF, vote: STDS's 6conv2fc in small."""
+    """The paper's 6conv2fc in small: twice conv-BN-pool-LIF (16, 32), FC128-LIF, FC-LIF (10 a class), vote.
+
+    Pools currents, not spikes as STDS does: with 8 x 8 images a maximum over spikes lets nearly everything
+    through, and at 93 % sparsity this order was 3 to 5 points more accurate (seeds 0 and 1).
+    """
     channels, height, width = shape
-    features = 32 * (height // 4) * (width // 4)
+    stem = nn.Sequential(
+        nn.Conv2d(channels, 16, 3, padding=1, bias=False), nn.BatchNorm2d(16), nn.MaxPool2d(2)
+    )
     return nn.Sequential(
-        DirectEncoding(
-            nn.Sequential(nn.Conv2d(channels, 16, 3, padding=1, bias=False), nn.BatchNorm2d(16)),
-            timesteps,
-        ),
+        DirectEncoding(stem, timesteps),
         lif(tau),
-        layer.MaxPool2d(2, step_mode="m"),
         layer.Conv2d(16, 32, 3, padding=1, bias=False, step_mode="m"),
         layer.BatchNorm2d(32, step_mode="m"),
-        lif(tau),
         layer.MaxPool2d(2, step_mode="m"),
+        lif(tau),
         layer.Flatten(start_dim=1, step_mode="m"),
-        layer.Linear(features, 128, bias=False, step_mode="m"),
+        layer.Linear(32 * (height // 4) * (width // 4), 128, bias=False, step_mode="m"),
         lif(tau),
         layer.Linear(128, VOTERS * classes, bias=False, step_mode="m"),
         lif(tau),

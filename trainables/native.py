@@ -34,7 +34,9 @@ def _processor() -> str:
     """What -march=native depends on: a cache on a shared home folder serves machines of several kinds."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return "".join(sorted({line for line in lines if line.startswith(("flags", "Features", "model name"))}))
+        return "".join(
+            sorted({line for line in lines if line.startswith(("flags", "Features", "model name"))})
+        )
     except OSError:
         return platform.machine() + platform.processor()
 
@@ -44,7 +46,8 @@ def library() -> ctypes.CDLL | None:
     """The compiled kernels, or None (said once) where they cannot be had."""
     compiler = shutil.which(os.environ.get("CC", "cc")) or shutil.which("gcc") or shutil.which("clang")
     if compiler is None:
-        return _eager("no C compiler found")
+        _warn_eager("no C compiler found")
+        return None
     source = SOURCE.read_text()
     key = hashlib.sha256("\0".join([source, *FLAGS, *LINK, compiler, _processor()]).encode()).hexdigest()[:16]
     try:
@@ -55,9 +58,10 @@ def library() -> ctypes.CDLL | None:
             _compile(compiler, target)
         return ctypes.CDLL(str(target))
     except subprocess.CalledProcessError as error:
-        return _eager(f"{compiler} failed: {error.stderr.decode(errors='replace').strip()[:500]}")
-    except OSError as error:
-        return _eager(str(error))
+        _warn_eager(f"{compiler} failed: {error.stderr.decode(errors='replace').strip()[:500]}")
+    except (OSError, subprocess.TimeoutExpired) as error:
+        _warn_eager(str(error))
+    return None
 
 
 def _compile(compiler: str, target: Path) -> None:
@@ -69,7 +73,7 @@ def _compile(compiler: str, target: Path) -> None:
         built.replace(target)
 
 
-def _eager(reason: str) -> None:
+def _warn_eager(reason: str) -> None:
     warnings.warn(
         f"neurons run as plain torch operations, about half as fast: {reason}", RuntimeWarning, stacklevel=3
     )

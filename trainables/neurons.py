@@ -1,4 +1,4 @@
-"""Multi-step IF and LIF neurons as two pure tensor functions, and ``fuse``, which puts them under SpikingJelly.
+"""Multi-step IF and LIF neurons as two pure tensor functions, and ``fuse``: SpikingJelly's nodes run on them.
 
 Membrane equations, hard reset to ``rest`` or soft reset by the threshold, for t = 1 .. T:
 
@@ -121,7 +121,7 @@ class _LIF(torch.autograd.Function):
         return spikes, v
 
     @staticmethod
-    def backward(ctx: Any, grad_s: Tensor, grad_v: Tensor) -> tuple[Tensor, Tensor, None]:  # type: ignore[override]
+    def backward(ctx: Any, grad_s: Tensor, grad_v: Tensor) -> tuple[Tensor, Tensor, None]:
         (charged,), k, library = ctx.saved_tensors, ctx.constants, ctx.library
         if library is None:
             return *lif_backward(grad_s, grad_v, charged, k), None
@@ -143,7 +143,7 @@ def lif(x: Tensor, v0: Tensor, k: Dynamics) -> tuple[Tensor, Tensor]:
     return spikes, v
 
 
-def _dynamics(node: nn.Module) -> Dynamics | str:
+def _dynamics(node: Any) -> Dynamics | str:
     """The node's constants, or why it can't be fused."""
     if type(node) not in (neuron.IFNode, neuron.LIFNode):
         return "not an IFNode or LIFNode"

@@ -185,7 +185,9 @@ class Training(Iterator[Row]):
         theirs, mine = state["config"], self.config.model_dump()
         different = [key for key in mine if key != "device" and theirs.get(key) != mine[key]]
         if different:
-            lines = [f"{key}: the checkpoint has {theirs.get(key)!r}, the run {mine[key]!r}" for key in different]
+            lines = [
+                f"{key}: the checkpoint has {theirs.get(key)!r}, the run {mine[key]!r}" for key in different
+            ]
             raise ConfigError(lines)
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])

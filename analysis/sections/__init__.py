@@ -1,0 +1,14 @@
+"""The report in reading order: one file per section, and this list. A new section: a file and a row."""
+
+from __future__ import annotations
+
+from analysis.sections.answer import answer
+from analysis.sections.base import SectionMaker
+from analysis.sections.curves import curves
+from analysis.sections.front import front
+from analysis.sections.making import making
+from analysis.sections.shapes import shapes
+from analysis.sections.threshold import threshold
+from analysis.sections.trials import trials
+
+SECTIONS: list[SectionMaker] = [answer, front, threshold, shapes, curves, trials, making]

@@ -1,0 +1,90 @@
+"""How this was made: all that is needed to do it again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from analysis import text
+from analysis.sections.base import Cell, Column, Material, Section, Table
+
+TITLE = "How this was made"
+
+
+def making(material: Material) -> Section:
+    """Commands, seeds, versions, machine, times, the whole spec, and how the files were read."""
+    study, info = material.study, material.study.info
+    ended, trained = len(study.trials), study.trials["train_wall_s"].sum()
+    commit = str(info.get("commit") or "no commit recorded")
+    finding = (
+        f"{text.count(ended, 'trial')}, seed {text.short(info.get('seed'))}, "
+        f"{text.seconds(float(trained))} of training, code at {text.short(commit, 60)}; "
+        "versions and machine are below."
+    )
+    commands = [
+        ("Repeat the study", str(info.get("command") or "not recorded")),
+        ("Remake this report", f"python -m analysis.report studies/{info.get('name', 'NAME')}"),
+        ("Resolved spec", text.outline(study.part("spec")) or "not recorded"),
+    ]
+    tables = [_pairs("Study", _study(material, commit)), _pairs("Times", _times(material))]
+    tables += [
+        _pairs(head, list(study.part(head.lower()).items()))
+        for head in ("Machine", "Versions", "Network", "Data")
+    ]
+    notices = study.notices or ("Every line of the study's files was read.",)
+    return Section("making", TITLE, finding, notices, tables=tables, records=commands)
+
+
+def _pairs(caption: str, pairs: Sequence[tuple[str, Any]]) -> Table:
+    shown = pairs or [("not recorded", None)]
+    rows = [
+        [Cell(text.short(key, 60).replace("_", " ").replace("gib", "GiB")), Cell(_plain(item))]
+        for key, item in shown
+    ]
+    return Table([Column("Entry", False), Column("Value", False)], rows, caption)
+
+
+def _plain(item: object) -> str:
+    if isinstance(item, float | int) and not isinstance(item, bool):
+        return text.number(item, 4)
+    return text.DASH if item is None else text.short(item, 200)
+
+
+def _study(material: Material, commit: str) -> list[tuple[str, Any]]:
+    info, trials = material.study.info, material.study.trials
+    planned = material.study.part("budget")
+    seeds = sorted({text.short(seed, 12) for seed in trials["seed"].dropna()})
+    shown = ", ".join(seeds[:12]) + (f" and {len(seeds) - 12} more" if len(seeds) > 12 else "")
+    return [
+        ("Name", info.get("name")),
+        ("State", info.get("state")),
+        ("Created", info.get("created_at")),
+        ("Objectives", ", ".join(material.study.label(str(name)) for name in info["objectives"])),
+        ("Accuracy floor", text.percent(material.study.floor)),
+        ("Trials planned", ", ".join(f"{n} {kind}" for kind, n in planned.items()) or None),
+        ("Study seed", text.short(info.get("seed"))),
+        ("Training seeds", shown),
+        ("Space hash", info.get("space_hash")),
+        ("Commit", commit),
+    ]
+
+
+def _times(material: Material) -> list[tuple[str, Any]]:
+    times = material.study.part("timings")
+    walls = material.study.trials["train_wall_s"].dropna()
+    rows: list[tuple[str, Any]] = [
+        (f"{label}", text.seconds(times.get(key)))
+        for label, key in (
+            ("Start-up", "startup_s"),
+            ("Search, wall clock", "search_s"),
+            ("Training, summed", "training_s"),
+        )
+    ]
+    rows.append(("Slots", times.get("slots")))
+    search, training, slots = (times.get(key) for key in ("search_s", "training_s", "slots"))
+    if text.finite(search) and text.finite(training) and text.finite(slots) and search * slots > 0:
+        rows.append(("Slots busy with training", text.percent(training / (search * slots))))
+    rows.append(
+        ("Training of a trial, median", text.seconds(float(walls.median())) if len(walls) else text.DASH)
+    )
+    return rows

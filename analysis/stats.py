@@ -1,0 +1,79 @@
+"""Statistics as functions of arrays; randomness comes in as a `numpy.random.Generator`, never global."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats as scipy_stats
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A value with an interval `[low, high]` and the number of observations `n` behind it."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+
+
+def wilson(accuracy: float, n: int, level: float = 0.95) -> Estimate:
+    """Wilson score interval of a proportion `accuracy` in [0, 1] measured on `n` samples.
+
+    centre = (p + z^2 / 2n) / (1 + z^2 / n),
+    half width = z / (1 + z^2 / n) * sqrt(p (1 - p) / n + z^2 / 4 n^2), z = the normal quantile of `level`.
+    It covers the drawing of the samples, not the training (Wilson 1927, JASA 22:209). All NaN for n < 1.
+    """
+    if n < 1 or not np.isfinite(accuracy):
+        return Estimate(float(accuracy), float("nan"), float("nan"), n)
+    z = float(scipy_stats.norm.ppf(0.5 + level / 2))
+    scale = 1.0 + z * z / n
+    centre = (accuracy + z * z / (2 * n)) / scale
+    half = z / scale * float(np.sqrt(accuracy * (1 - accuracy) / n + z * z / (4 * n * n)))
+    return Estimate(accuracy, max(0.0, centre - half), min(1.0, centre + half), n)
+
+
+def bootstrap(
+    func: Callable[..., float],
+    *arrays: Floats,
+    rng: np.random.Generator,
+    resamples: int = 2000,
+    level: float = 0.95,
+) -> Estimate:
+    """Percentile bootstrap of `func(*arrays)`; the arrays [n, ...] are resampled together, by rows.
+
+    Resamples on which `func` is NaN (a constant column, say) are left out. The interval is NaN for n < 2.
+    Source: Efron and Tibshirani 1993, chapter 13.
+    """
+    n = len(arrays[0])
+    value = float(func(*arrays))
+    if n < 2:
+        return Estimate(value, float("nan"), float("nan"), n)
+    drawn = (rng.integers(0, n, size=n) for _ in range(resamples))
+    values = np.array([func(*(array[rows] for array in arrays)) for rows in drawn])
+    values = values[np.isfinite(values)]
+    if len(values) == 0:
+        return Estimate(value, float("nan"), float("nan"), n)
+    low, high = np.quantile(values, [0.5 - level / 2, 0.5 + level / 2])
+    return Estimate(value, float(low), float(high), n)
+
+
+def rank_correlation(x: Floats, y: Floats) -> float:
+    """Spearman's rho: the Pearson correlation of the ranks (ties share theirs); NaN if a side is constant."""
+    if len(x) < 2:
+        return float("nan")
+    a = scipy_stats.rankdata(x) - (len(x) + 1) / 2
+    b = scipy_stats.rankdata(y) - (len(y) + 1) / 2
+    norm = float(np.sqrt((a @ a) * (b @ b)))
+    return float(a @ b) / norm if norm > 0 else float("nan")
+
+
+def spearman(x: Floats, y: Floats, rng: np.random.Generator, resamples: int = 2000) -> Estimate:
+    """Spearman's rho of the pairs (x, y) [n] with its bootstrap interval; pairs with a NaN are left out."""
+    both = np.isfinite(x) & np.isfinite(y)
+    return bootstrap(rank_correlation, x[both], y[both], rng=rng, resamples=resamples)

@@ -1,0 +1,172 @@
+"""The report in a real browser, from disk, without a network. Needs Chromium and the playwright package."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from analysis.report import render
+from analysis.results import load
+from tests.analysis.folder import write_hostile, write_study
+
+playwright = pytest.importorskip("playwright.sync_api")
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(shutil.which("chromium") is None, reason="chromium is not installed"),
+]
+ARGUMENTS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+POINTS = "#front-plot .scatterlayer .point"
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The address of the made-up study's report."""
+    folder = tmp_path_factory.mktemp("browser")
+    file = folder / "report.html"
+    file.write_text(render(load(write_study(folder / "s"))), encoding="utf-8")
+    return file.as_uri()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """One Chromium for all tests."""
+    with playwright.sync_playwright() as engine:
+        chromium = engine.chromium.launch(executable_path=shutil.which("chromium"), args=ARGUMENTS)
+        yield chromium
+        chromium.close()
+
+
+class Visit:
+    """A page with everything that it asked for and complained about."""
+
+    def __init__(self, browser: Any, **options: Any) -> None:
+        """A fresh context, cut off from the network."""
+        self.context = browser.new_context(offline=True, **options)
+        self.page = self.context.new_page()
+        self.requests: list[str] = []
+        self.complaints: list[str] = []
+        self.page.on("request", lambda request: self.requests.append(request.url))
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("console", lambda message: self.complaints.append(f"{message.type}: {message.text}"))
+
+
+@pytest.fixture
+def visit(browser: Any, report: str, request: pytest.FixtureRequest) -> Iterator[Visit]:
+    """The report, opened; parametrize indirectly with options of the browser's context."""
+    opened = Visit(browser, **getattr(request, "param", {}))
+    opened.page.goto(report)
+    yield opened
+    opened.context.close()
+
+
+def test_opens_offline_and_quietly(visit: Visit, report: str) -> None:
+    """Only the file itself (and data: addresses inside it) is asked for; all figures have drawn."""
+    visit.page.wait_for_selector(POINTS)
+    assert visit.page.locator(POINTS).count() > 15
+    assert visit.page.locator(".plot .main-svg").count() >= 4
+    for button in visit.page.locator(".views button").all():
+        button.click()
+    assert [url for url in visit.requests if not url.startswith("data:")] == [report]
+    assert visit.complaints == []
+    assert visit.page.locator('[data-title*="loud"], [data-title*="roduced with"]').count() == 0
+
+
+def test_view_toggle(visit: Visit) -> None:
+    """The second view has a log axis; the buttons say which is on; no point is lost."""
+    page = visit.page
+    before = page.locator(POINTS).count()
+    page.get_by_role("button", name="What remains, log").click()
+    assert page.evaluate("document.getElementById('front-plot').layout.xaxis.type") == "log"
+    assert page.locator(POINTS).count() == before
+    assert page.locator(".views button[aria-pressed=true]").inner_text() == "What remains, log"
+    page.get_by_role("button", name="Sparsity", exact=True).click()
+    assert page.evaluate("document.getElementById('front-plot')._fullLayout.xaxis.type") == "linear"
+
+
+def test_hover_tells_the_trial(visit: Visit) -> None:
+    """Parameters of the point under the pointer."""
+    visit.page.locator("#front-plot").scroll_into_view_if_needed()
+    x, y, number = visit.page.evaluate("""() => {
+        const plot = document.getElementById("front-plot"), box = plot.getBoundingClientRect();
+        const { xaxis, yaxis } = plot._fullLayout, front = plot.data.find((trace) => trace.name === "front");
+        const at = (axis, value) => axis._offset + axis.l2p(value);
+        const number = /trial \\d+/.exec(front.hovertext[0])[0];
+        return [box.x + at(xaxis, front.x[0]), box.y + at(yaxis, front.y[0]), number];
+    }""")
+    visit.page.mouse.move(x, y)
+    told = visit.page.locator("#front-plot .hoverlayer .hovertext").first
+    told.wait_for()
+    assert number in told.text_content()
+
+
+def test_dark_mode(visit: Visit) -> None:
+    """Page and figures follow the system's scheme while open, and keep the chosen view."""
+    page = visit.page
+    page.get_by_role("button", name="What remains, log").click()
+    script = """[
+        getComputedStyle(document.documentElement).backgroundColor,
+        document.getElementById("front-plot")._fullLayout.font.color,
+    ]"""
+    paper, ink = page.evaluate(script)
+    page.emulate_media(color_scheme="dark")
+    # wait_for_function would evaluate a string inside the page, which the page's policy forbids.
+    for _ in range(100):
+        if page.evaluate(script)[1] != ink:
+            break
+        page.wait_for_timeout(50)
+    dark_paper, dark_ink = page.evaluate(script)
+    assert (paper, dark_paper) == ("rgb(254, 254, 254)", "rgb(23, 27, 31)")
+    assert dark_ink == "#e6eaed"
+    assert page.evaluate("document.getElementById('front-plot').layout.xaxis.type") == "log"
+
+
+def test_table_sorts_and_filters(visit: Visit) -> None:
+    """Numbers as numbers, unknown values last in both directions, words anywhere in a row."""
+    page = visit.page
+    accuracy = page.get_by_role("button", name="Validation accuracy")
+    cells = (
+        "[...document.querySelectorAll('table.tools tbody tr')].map(row => row.cells[4].dataset.sort ?? null)"
+    )
+    for reverse in (False, True):
+        accuracy.click()
+        values = page.evaluate(cells)
+        known = [float(value) for value in values if value is not None]
+        assert known == sorted(known, reverse=reverse)
+        assert values[len(known) :] == [None, None]
+    page.get_by_label("Filter").fill("failed died")
+    assert page.locator("table.tools tbody tr:visible").count() == 2
+    assert page.locator(".filter [role=status]").inner_text() == "2 of 34 rows"
+
+
+@pytest.mark.parametrize("visit", [{"java_script_enabled": False}], indirect=True)
+def test_without_scripts(visit: Visit) -> None:
+    """The front shows as inline SVG, tables are plain, empty plots are gone."""
+    assert visit.page.locator("svg.static circle").count() > 15
+    assert visit.page.locator("svg.static").bounding_box()["height"] > 300
+    assert visit.page.locator(".plot:visible").count() == 0
+    assert visit.page.locator("table.tools tbody tr").count() == 34
+
+
+@pytest.mark.parametrize("visit", [{"viewport": {"width": 390, "height": 800}}], indirect=True)
+def test_narrow_screen_does_not_scroll_sideways(visit: Visit) -> None:
+    """Tables scroll in their own box."""
+    assert visit.page.evaluate("document.documentElement.scrollWidth") == 390
+
+
+def test_hostile_study_stays_text(browser: Any, tmp_path: Path) -> None:
+    """No element, no script and no request comes out of the study's strings, hover and legend included."""
+    file = tmp_path / "report.html"
+    file.write_text(render(load(write_hostile(tmp_path / "s"))), encoding="utf-8")
+    visit = Visit(browser)
+    visit.page.goto(file.as_uri())
+    visit.page.wait_for_selector(POINTS)
+    assert visit.page.locator("img").count() == 0
+    assert visit.complaints == []
+    assert [url for url in visit.requests if not url.startswith("data:")] == [file.as_uri()]
+    assert "onerror=alert(1)" in visit.page.locator("#front-plot .legend").text_content()
+    visit.context.close()
