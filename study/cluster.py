@@ -33,6 +33,11 @@ LOCAL_ENVIRONMENT = {
 }
 
 
+# What a trial imports (torch.optim imports torch._dynamo at its first use). Ray's idle worker processes load
+# it while the driver is still busy; see _use_idle_processes.
+PRELOAD = ["study.tuning", "torch._dynamo"]
+
+
 def check_address(address: str) -> None:
     """ConfigError unless something accepts a connection at ``host:port`` (or ``ray://host:port``)."""
     if address == "auto":
@@ -81,6 +86,18 @@ def _has_token() -> bool:
     return "RAY_AUTH_TOKEN" in os.environ or file.is_file()
 
 
+def _use_idle_processes() -> None:
+    """Let Tune's trials start in the processes that Ray has started already: 10 s earlier on two cores.
+
+    Tune gives its actors environment variables, and Ray starts a new process for any actor that has some.
+    Here every process inherits the driver's environment anyway.
+    """
+    from ray.tune.execution import class_cache
+
+    class_cache.DEFAULT_ENV_VARS.clear()
+    class_cache.ENV_VARS_TO_PROPAGATE.clear()
+
+
 @contextmanager
 def _local() -> Iterator[int]:
     os.environ |= LOCAL_ENVIRONMENT
@@ -104,7 +121,11 @@ def _local() -> Iterator[int]:
             object_store_memory=256
             * 2**20,  # trials exchange rows, not tensors; the default takes 30 % of memory
             _temp_dir=str(scratch),
+            # Never more processes starting than cores: without the limit Ray at times starts a second set
+            # while the first is importing, and both take twice as long.
+            _system_config={"preload_python_modules": PRELOAD, "worker_maximum_startup_concurrency": cpus},
         )
+        _use_idle_processes()
         try:
             yield cpus
         finally:

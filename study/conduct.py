@@ -7,6 +7,8 @@ import shlex
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,7 @@ from study.space import space_hash
 from study.spec import StudySpec
 from study.store import FORMAT, Store
 from trainables import cost, data, metrics, native
-from trainables.train import Training
+from trainables.train import network
 
 INTERRUPTED = 130  # exit status, as shells give it for Ctrl-C
 
@@ -32,17 +34,19 @@ def conduct(spec: StudySpec, address: str | None, command: str, console: Console
     """
     started = time.perf_counter()
     native.library()  # compiles the kernels once, before many processes want them
-    with cluster.running(address) as cpus:
+    with ThreadPoolExecutor(1) as beside, ExitStack() as stack:
+        description = beside.submit(_description, spec, command)  # 3 s of work while Ray's processes start
+        cpus = stack.enter_context(cluster.running(address))
         from study import tuning  # imports Ray, which reads its environment then: not before it is set
 
         # The folder is made when Ray is up: an address that fails leaves nothing behind.
         store = Store(spec.folder)
         search = Search(spec, store.folder / "optuna.db")
         try:
-            if resume:
-                store.load()
-                search.reclaim()
-            store.update(**_description(spec, search, command), state="running", timings=None)
+            before = store.load() if resume else {"timings": None}
+            search.reclaim()
+            known = {"created_at": before["created_at"]} if resume else {}
+            store.update(**description.result() | known, state="running", timings=before["timings"])
             recorder = Recorder(search, store)
             slots = tuning.slots(spec, cpus)
             startup_s = time.perf_counter() - started
@@ -50,9 +54,10 @@ def conduct(spec: StudySpec, address: str | None, command: str, console: Console
                 finished = tuning.run(recorder, spec, slots)
             search_s = time.perf_counter() - started - startup_s
             problem = harvest.front(store, search, recorder.ended)
+            earlier = before["timings"] or {"startup_s": 0.0, "search_s": 0.0}
             timings = {
-                "startup_s": startup_s,
-                "search_s": search_s,
+                "startup_s": earlier["startup_s"] + startup_s,
+                "search_s": earlier["search_s"] + search_s,
                 "training_s": sum(line["train_wall_s"] for line in recorder.ended),
                 "slots": slots,
             }
@@ -66,11 +71,13 @@ def conduct(spec: StudySpec, address: str | None, command: str, console: Console
     return _conclude(spec, recorder.ended, hypervolume, console, finished=finished)
 
 
-def _description(spec: StudySpec, search: Search, command: str) -> dict[str, Any]:
+def _description(spec: StudySpec, command: str) -> dict[str, Any]:
     """The entries of study.json that are known before the first trial."""
+    with closing(Search(spec, None)) as search:
+        planned = search.planned()
     dataset = data.load(spec.train.dataset)
-    network = Training(spec.train.model_copy(update={"device": "cpu"}))
-    count = cost.connections(network.model, network.geometry)
+    model, geometry = network(spec.train)
+    count = cost.connections(model, geometry)
     return {
         "format": FORMAT,
         "name": spec.name,
@@ -90,12 +97,12 @@ def _description(spec: StudySpec, search: Search, command: str) -> dict[str, Any
             "name": spec.train.network,
             "prunable_weights": count.weights,
             "synapses": count.synapses,
-            "neurons": network.geometry.neurons,
+            "neurons": geometry.neurons,
         },
         "spec": json.loads(spec.model_dump_json()),
         "space_hash": space_hash(spec.space),
         "seed": spec.train.seed,
-        "budget": search.planned(),
+        "budget": planned,
         "versions": provenance.versions(),
         "commit": provenance.commit(),
         "machine": provenance.machine(),

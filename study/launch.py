@@ -14,7 +14,7 @@ import yaml
 from rich.console import Console
 
 from study import cluster, spec
-from study.conduct import conduct
+from study.conduct import INTERRUPTED, conduct
 from study.search import Search
 from study.spec import StudySpec
 from trainables import flags
@@ -67,7 +67,8 @@ def main(argv: list[str]) -> int:
             print(f"error: {problem}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        return 130
+        print("interrupted before the first trial", file=sys.stderr)
+        return INTERRUPTED
 
 
 def _resolved(given: argparse.Namespace, values: dict[str, Any], problems: list[str]) -> StudySpec:

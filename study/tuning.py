@@ -9,17 +9,19 @@ import signal
 import time
 import traceback
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import ray
 from ray import tune
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
-from study.record import Recorder
-from study.spec import StudySpec
 from trainables import train
 from trainables.config import TrainConfig
+
+if TYPE_CHECKING:  # worker processes import this file and need no Optuna
+    from study.record import Recorder
+    from study.spec import StudySpec
 
 STATE = "state.pt"
 CHECKPOINT_EVERY_S = 60.0  # at most this much training is lost with a process

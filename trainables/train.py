@@ -50,13 +50,9 @@ class Training(Iterator[Row]):
         torch.set_num_threads(config.threads)
         dataset = data.load(config.dataset)
         self.train_split, self.val_split = dataset.train.to(self.device), dataset.val.to(self.device)
-        self.classes, self.shape = dataset.classes, dataset.shape
-        model = models.build(
-            config.network, config.timesteps, self.shape, self.classes, config.tau, config.seed
-        )
-        self.model = model.to(self.device)
+        self.model, self.geometry = network(config)
+        self.model.to(self.device)
         neurons.fuse(self.model)
-        self.geometry = cost.geometry(self.model, self.shape)
         self.pruner = pruners.attach(self.model, config.pruner).to(self.device)
         self.optimizer = torch.optim.Adam(self.model.parameters(), config.lr, fused=True)
 
@@ -90,7 +86,7 @@ class Training(Iterator[Row]):
             self.epoch += 1
             if not math.isfinite(loss_train):
                 self.reason = f"the training loss was {loss_train} in epoch {self.epoch}"
-            loss_val, accuracy_val, firing_rate = self.evaluate(self.val_split)
+            loss_val, accuracy_val, firing_rate = evaluate(self.model, self.val_split)
         end = self.epoch * self.steps_per_epoch
         lr_epoch = float(self.lrs[end - self.steps_per_epoch : end].sum())
         count = cost.connections(self.model, self.geometry)
@@ -146,19 +142,6 @@ class Training(Iterator[Row]):
             hits.append((rates.detach().argmax(1) == y[batch]).float().mean())
         return float(torch.stack(losses).mean()), float(torch.stack(hits).mean())
 
-    @torch.no_grad()
-    def evaluate(self, split: data.Split) -> tuple[float, float, float]:
-        """Mean-rate MSE, accuracy, and firing rate (spikes per neuron and step) on ``split``."""
-        self.model.eval()
-        loss = hits = 0.0
-        with cost.count_spikes(self.model) as spikes:
-            for x, y in zip(split.x.split(EVAL_BATCH), split.y.split(EVAL_BATCH), strict=True):
-                rates = self.model(x).mean(0)
-                functional.reset_net(self.model)
-                loss += float(mean_rate_mse(rates, y)) * len(y)
-                hits += float((rates.argmax(1) == y).sum())
-        return loss / len(split), hits / len(split), spikes.rate
-
     @contextmanager
     def _own_randomness(self) -> Iterator[None]:
         """Run on this training's random state and leave the process's as it was."""
@@ -197,6 +180,29 @@ class Training(Iterator[Row]):
         self._set_progress(self.epoch * self.steps_per_epoch)
 
 
+def network(config: TrainConfig) -> tuple[nn.Module, cost.Geometry]:
+    """The untrained network of a run, on the CPU, and how often it uses each weight."""
+    dataset = data.load(config.dataset)
+    model = models.build(
+        config.network, config.timesteps, dataset.shape, dataset.classes, config.tau, config.seed
+    )
+    return model, cost.geometry(model, dataset.shape)
+
+
+@torch.no_grad()
+def evaluate(model: nn.Module, split: data.Split) -> tuple[float, float, float]:
+    """Mean-rate MSE, accuracy, and firing rate (spikes per neuron and step) on ``split``."""
+    model.eval()
+    loss = hits = 0.0
+    with cost.count_spikes(model) as spikes:
+        for x, y in zip(split.x.split(EVAL_BATCH), split.y.split(EVAL_BATCH), strict=True):
+            rates = model(x).mean(0)
+            functional.reset_net(model)
+            loss += float(mean_rate_mse(rates, y)) * len(y)
+            hits += float((rates.argmax(1) == y).sum())
+    return loss / len(split), hits / len(split), spikes.rate
+
+
 def mean_rate_mse(rates: Tensor, labels: Tensor) -> Tensor:
     """Mean squared error of class firing rates [N, classes] against one-hot labels [N]: the loss of STDS."""
     return F.mse_loss(rates, F.one_hot(labels, rates.shape[1]).to(rates.dtype))
@@ -219,14 +225,16 @@ def final_threshold(config: TrainConfig) -> float:
 def baked_network(config: TrainConfig, state: dict[str, Any]) -> tuple[nn.Module, float, int]:
     """From a finished run's state: the plain pruned network, its test accuracy, its weights left.
 
-    The only place that reads the test part.
+    The only place that reads the test part. Runs on the CPU.
     """
-    run = Training(config)
-    run.load_state_dict(state)
-    pruners.bake(run.model)
-    _, accuracy, _ = run.evaluate(data.load(config.dataset).test.to(run.device))
-    neurons.unfuse(run.model)
-    return run.model, accuracy, cost.connections(run.model, run.geometry).weights_left
+    model, geometry = network(config)
+    pruners.attach(model, config.pruner)
+    model.load_state_dict(state["model"])
+    pruners.bake(model)
+    neurons.fuse(model)
+    _, accuracy, _ = evaluate(model, data.load(config.dataset).test)
+    neurons.unfuse(model)
+    return model, accuracy, cost.connections(model, geometry).weights_left
 
 
 def save(state: dict[str, Any], path: Path) -> None:
