@@ -15,7 +15,7 @@ STDLIB = sys.stdlib_module_names
 ALLOWED = {
     "trainables": {"trainables", "numpy", "torch", "torchvision", "spikingjelly", "pydantic", "rich"},
     "study": {"study", "trainables", "numpy", "torch", "optuna", "pydantic", "rich", "yaml"},
-    "analysis": {"analysis", "numpy", "scipy", "pandas", "plotly", "jinja2"},
+    "analysis": {"analysis", "numpy", "scipy", "pandas", "plotly", "jinja2", "markupsafe"},
 }
 EXCEPTIONS = {
     "study/tuning.py": {"ray"},

@@ -41,7 +41,7 @@ class Training(Iterator[Row]):
 
     Equal configs give equal rows, bit for bit (float32, one thread, same machine), apart from ``wall_s``.
     Stopped after any epoch and continued from its ``state_dict``, the rows that follow are the same bits.
-    A run whose loss is no longer finite ends early; its last row has the cause under ``reason``.
+    A run whose loss or weights are no longer finite ends early; its last row says why under ``reason``.
     """
 
     def __init__(self, config: TrainConfig) -> None:
@@ -84,8 +84,7 @@ class Training(Iterator[Row]):
             threshold_before = self.threshold
             loss_train, accuracy_train = self._train_epoch()
             self.epoch += 1
-            if not math.isfinite(loss_train):
-                self.reason = f"the training loss was {loss_train} in epoch {self.epoch}"
+            self.reason = self._divergence(loss_train)
             loss_val, accuracy_val, firing_rate = evaluate(self.model, self.val_split)
         end = self.epoch * self.steps_per_epoch
         lr_epoch = float(self.lrs[end - self.steps_per_epoch : end].sum())
@@ -109,6 +108,14 @@ class Training(Iterator[Row]):
             "wall_s": self.wall_s,
             "reason": self.reason,
         }
+
+    def _divergence(self, loss: float) -> str | None:
+        """Why the run is lost, if it is. A loss alone can't tell: a neuron fed with NaN is merely silent."""
+        if not math.isfinite(loss):
+            return f"the training loss was {loss} in epoch {self.epoch}"
+        if not all(bool(parameter.isfinite().all()) for parameter in self.model.parameters()):
+            return f"a weight was no longer finite after epoch {self.epoch}"
+        return None
 
     @property
     def done(self) -> bool:

@@ -1,0 +1,169 @@
+from __future__ import annotations
+
+import math
+import pickle
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from trainables import cost, data, models, train
+from trainables.config import ConfigError, TrainConfig
+from trainables.metrics import METRICS
+from trainables.pruners import PRUNERS
+from trainables.train import Row, Training
+
+SHORT = TrainConfig(epochs=3, scheduler="slats", final_threshold=0.4)
+
+
+def without_time(rows: list[Row]) -> list[Row]:
+    return [{key: value for key, value in row.items() if key != "wall_s"} for row in rows]
+
+
+@pytest.fixture(scope="module")
+def rows() -> list[Row]:
+    return list(Training(SHORT))
+
+
+def test_rows_have_the_listed_metrics(rows: list[Row]) -> None:
+    assert set(rows[0]) - {"reason"} == set(METRICS) - {"accuracy_test"}
+    assert [row["epoch"] for row in rows] == [1, 2, 3]
+    assert rows[-1]["progress"] == 1
+
+
+def test_threshold_follows_the_schedule(rows: list[Row]) -> None:
+    """S-LATS: d at the end of epoch e is D (u + sin(pi u)/pi), and the L1 pressure stays D / sum(lr)."""
+    final = 0.4 * train.lr_sum(SHORT)
+    for row in rows:
+        u = float(row["progress"] or 0)
+        assert row["threshold"] == pytest.approx(final * (u + math.sin(math.pi * u) / math.pi))
+    assert [row["l1_pressure"] for row in rows] == pytest.approx([0.4] * 3, rel=0.08)  # 19 steps an epoch
+
+
+@pytest.mark.parametrize("pruner", PRUNERS)
+def test_same_seed_same_bits(pruner: str) -> None:
+    config = SHORT.model_copy(update={"pruner": pruner, "epochs": 2})
+    assert without_time(list(Training(config))) == without_time(list(Training(config)))
+
+
+def test_another_seed_other_bits(rows: list[Row]) -> None:
+    other = list(Training(SHORT.model_copy(update={"seed": 1})))
+    assert without_time(other)[0] != without_time(rows)[0]
+
+
+class WithDropout(nn.Module):
+    """A network that draws from the global random state while it trains."""
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net, self.dropout = net, nn.Dropout(0.3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        result: torch.Tensor = self.net(self.dropout(x))
+        return result
+
+
+@pytest.mark.parametrize("network", ["digits_net", "dropout"])
+@pytest.mark.parametrize("pruner", PRUNERS)
+@pytest.mark.parametrize("stop_after", [1, 2])
+def test_resumed_run_gives_the_same_bits(
+    pruner: str, network: str, stop_after: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(models.MODELS, "dropout", lambda *a: WithDropout(models.digits_net(*a)))
+    config = SHORT.model_copy(update={"pruner": pruner, "network": network})
+    undisturbed = without_time(list(Training(config)))
+    first = Training(config)
+    for _ in range(stop_after):
+        next(first)
+    train.save(first.state_dict(), tmp_path / "state.pt")
+    torch.manual_seed(12345)  # whatever another run has done to the process's random state
+    second = Training(config)
+    second.load_state_dict(train.load(tmp_path / "state.pt"))
+    assert without_time(list(second)) == undisturbed[stop_after:]
+
+
+def test_training_leaves_the_global_random_state_alone() -> None:
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    next(Training(SHORT))
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_state_of_another_config_is_refused() -> None:
+    state = Training(SHORT).state_dict()
+    other = Training(SHORT.model_copy(update={"lr": 0.02, "seed": 3}))
+    with pytest.raises(ConfigError) as error:
+        other.load_state_dict(state)
+    assert error.value.problems == [
+        "lr: the checkpoint has 0.01, the run 0.02",
+        "seed: the checkpoint has 0, the run 3",
+    ]
+
+
+def test_divergence_ends_the_run_with_a_reason() -> None:
+    run = Training(SHORT)
+    with torch.no_grad():
+        next(iter(run.model.parameters())).fill_(float("nan"))
+    found = list(run)
+    assert len(found) == 1
+    assert found[0]["reason"] == "a weight was no longer finite after epoch 1"
+
+
+def test_baked_network_is_plain_and_computes_the_same() -> None:
+    run = Training(SHORT)
+    for row in run:
+        last = row
+    model, accuracy, left = train.baked_network(SHORT, run.state_dict())
+    _, expected, _ = train.evaluate(run.model, data.load("digits").test)
+    assert accuracy == expected
+    assert set(model.state_dict()) == set(train.network(SHORT)[0].state_dict())
+    zeros = sum(int((layer.weight == 0).sum()) for layer in cost.prunable(model).values())
+    total = sum(layer.weight.numel() for layer in cost.prunable(model).values())
+    assert left == total - zeros
+    assert zeros / total == pytest.approx(last["sparsity_params"])
+
+
+def test_loading_a_state_executes_nothing(tmp_path: Path) -> None:
+    class Trap:
+        def __reduce__(self) -> tuple[Any, ...]:
+            return (Path.touch, (tmp_path / "sprung",))
+
+    torch.save({"model": Trap()}, tmp_path / "state.pt")
+    with pytest.raises(pickle.UnpicklingError):
+        train.load(tmp_path / "state.pt")
+    assert not (tmp_path / "sprung").exists()
+
+
+def test_a_failed_save_keeps_the_old_state(tmp_path: Path) -> None:
+    path = tmp_path / "state.pt"
+    train.save({"epoch": 1}, path)
+    with pytest.raises((pickle.PicklingError, AttributeError, TypeError)):
+        train.save({"epoch": lambda: 2}, path)
+    assert train.load(path) == {"epoch": 1}
+
+
+def test_test_split_is_disjoint_and_stratified() -> None:
+    dataset = data.load("digits")
+    parts = [dataset.train, dataset.val, dataset.test]
+    assert [len(part) for part in parts] == [1257, 269, 271] or sum(map(len, parts)) == 1797
+    images = [{tuple(x.flatten().tolist()) for x in part.x} for part in parts]
+    assert not images[0] & images[1]
+    assert not images[0] & images[2]
+    assert not images[1] & images[2]
+    for part in parts:
+        shares = part.y.bincount(minlength=10) / len(part)
+        assert (shares - 0.1).abs().max() < 0.01
+    assert dataset.shape == (1, 8, 8)
+    assert 0 <= float(dataset.train.x.min()) < float(dataset.train.x.max()) <= 1
+
+
+def test_digits_are_scikit_learns() -> None:
+    from sklearn.datasets import load_digits
+
+    images, labels = data.digits()
+    bunch = load_digits()
+    assert torch.equal(images[:, 0] * 16, torch.tensor(bunch.images, dtype=torch.float32))
+    assert torch.equal(labels, torch.tensor(bunch.target))
