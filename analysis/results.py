@@ -190,8 +190,6 @@ def _trial(record: Record) -> Record:
     config, params = _mapping(record.get("config")), _mapping(record.get("params"))
     dense = config.get("pruner") == "dense" or record.get("name") == "dense"
     scheduler = "dense" if dense else config.get("scheduler") or params.get("scheduler") or "unknown"
-    final, lr_sum = _number(config.get("final_threshold")), _number(record.get("lr_sum"))
-    ratio = _number(params.get("threshold_ratio"), final / lr_sum if lr_sum > 0 else float("nan"))
     shape = record.get("shape")
     usable = isinstance(shape, list) and len(shape) > 1 and not dense
     state = record.get("state")
@@ -201,14 +199,14 @@ def _trial(record: Record) -> Record:
         "name": None if record.get("name") is None else str(record["name"]),
         "state": state if state in STATES else "FAIL",
         "scheduler": str(scheduler),
-        "threshold_ratio": float("nan") if dense else ratio,
-        "final_threshold": float("nan") if dense else final,
+        "threshold_ratio": float("nan") if dense else _number(record.get("threshold_ratio")),
+        "final_threshold": float("nan") if dense else _number(record.get("final_threshold")),
         "params": params,
         "config_hash": str(record.get("config_hash") or ""),
         "seed": record.get("seed"),
         "replicate_of": record.get("replicate_of"),
         "shape": tuple(_number(value) for value in shape) if usable and shape is not None else None,
-        "lr_sum": lr_sum,
+        "lr_sum": _number(record.get("lr_sum")),
         "epochs": record.get("epochs"),
         "train_wall_s": record.get("train_wall_s"),
         "error": None if record.get("error") is None else str(record["error"]),

@@ -1,4 +1,7 @@
-"""After the search: the front's networks, baked, with their test accuracy, which nothing has seen before."""
+"""After the search: the front's networks and the dense one, baked, with their test accuracy.
+
+The test part is read here and nowhere else, once, when nothing is selected any more.
+"""
 
 from __future__ import annotations
 
@@ -13,22 +16,23 @@ STATE = "state.pt"
 
 
 def front(store: Store, search: Search, ended: list[dict[str, Any]]) -> str | None:
-    """Write ``models/`` for every trial of the front; returns what could not be read, in one line."""
-    lines = {line["number"]: line for line in ended}
+    """Write ``models/`` for the front and the dense arm; returns what could not be read, in one line."""
+    kept = {trial.number for trial in search.front()}
+    chosen = [line for line in ended if line["number"] in kept or (line["name"] == "dense" and line["values"])]
     index, missing = [], []
-    for trial in search.front():
-        line = lines[trial.number]
+    for line in chosen:
+        number = line["number"]
         try:
             state = train.load(store.folder / str(line["checkpoint"]) / STATE)
             config = TrainConfig(**line["config"])
             model, accuracy, left = train.baked_network(config, state)
         except (OSError, RuntimeError, KeyError) as error:
-            missing.append(f"#{trial.number} ({error})")
+            missing.append(f"#{number} ({error})")
             continue
-        file = f"trial-{trial.number:04d}.pt"
+        file = f"trial-{number:04d}.pt"
         train.save({"config": config.model_dump(), "model": model.state_dict()}, store.models / file)
         index.append(
-            {"number": trial.number, "file": file, "accuracy_test": accuracy, "nonzero_weights": left}
+            {"number": number, "file": file, "accuracy_test": accuracy, "nonzero_weights": left}
         )
     write_json(store.models / "index.json", {"trials": index})
     return f"no network kept for {', '.join(missing)}" if missing else None

@@ -106,11 +106,22 @@ class Search:
         self.study.tell(self._asked.pop(number), state=TrialState.FAIL)
 
     def front(self) -> list[FrozenTrial]:
-        """Non-dominated trials above the accuracy floor, reference arms included, sparsest last."""
-        trials = self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-        if not any(all(value <= 0 for value in trial.constraints.values()) for trial in trials):
-            return []
-        return sorted(self.study.best_trials, key=lambda trial: trial.values[1])
+        """Searched trials above the accuracy floor that no other such trial dominates, sparsest last.
+
+        Reference arms are what the front is compared with, so they are not on it.
+        """
+        trials = [
+            trial
+            for trial in self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+            if trial.user_attrs["kind"] == "search" and max(trial.constraints.values()) <= 0
+        ]
+        front: list[FrozenTrial] = []
+        # From the sparsest down, the most accurate first among equals: a trial is dominated unless it is
+        # more accurate than all before it. Equal points stay together.
+        for trial in sorted(trials, key=lambda trial: (trial.values[1], trial.values[0]), reverse=True):
+            if not front or trial.values[0] > front[-1].values[0] or trial.values == front[-1].values:
+                front.append(trial)
+        return front[::-1]
 
     def hypervolume(self) -> float:
         """Area dominated by the front, from (chance accuracy, sparsity 0) to (1, 1); at most 1 - chance."""

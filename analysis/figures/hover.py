@@ -19,7 +19,7 @@ def describe(row: Mapping[Any, Any], study: Study) -> str:
         lines.append(f"{plotly_text(study.label(metric))} {by_unit(row.get(metric), study.unit(metric))}")
     if finite(row["threshold_ratio"]):
         lines.append(f"{RATIO} {number(row['threshold_ratio'])}")
-    told = {"scheduler", "threshold_ratio"}
+    told = {"scheduler", "final_threshold"}  # the ratio says it
     params = [(key, value) for key, value in sorted(row["params"].items()) if key not in told]
     lines += [
         f"{plotly_text(short(key, 40))} {plotly_text(short(value, 40))}" for key, value in params[:_MOST]

@@ -19,7 +19,7 @@ def threshold(material: Material) -> Section:
     rng = np.random.default_rng(abs(seed) if isinstance(seed, int) else 0)
     info = threshold_info(material.study, material.outcome, rng)
     if not info.marks:
-        needs = "completed trials with threshold_ratio, or with final_threshold and lr_sum"
+        needs = "completed trials with a threshold_ratio"
         return Section("threshold", TITLE, "No completed trial tells its final threshold.", missing=needs)
     finding = _finding(info)
     table = trial_table(material.outcome.searched, material, "Completed search trials.")

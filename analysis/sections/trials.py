@@ -51,7 +51,7 @@ def _details(row: Mapping[Any, Any]) -> str:
     """The error of a trial, or the parameters that its other columns do not show."""
     if isinstance(row["error"], str) and row["error"]:
         return text.short(row["error"], 300)
-    told = {"scheduler", "threshold_ratio"}
+    told = {"scheduler", "final_threshold"}  # the ratio says it
     shown = [
         f"{key}{text.NBSP}{text.short(item, 24)}"
         for key, item in sorted(row["params"].items())

@@ -64,8 +64,9 @@ def trial(number: int, accuracy: float | None, sparsity: float | None, **changes
     done = accuracy is not None
     return {
         "number": number, "kind": "search", "name": None, "state": "COMPLETE" if done else "FAIL",
-        "params": {"scheduler": "linear", "threshold_ratio": 0.3},
-        "config": {"pruner": "stds", "scheduler": "linear", "final_threshold": 0.3 * LR_SUM},
+        "params": {"scheduler": "linear", "final_threshold": 0.3},
+        "config": {"pruner": "stds", "scheduler": "linear", "final_threshold": 0.3},
+        "threshold_ratio": 0.3, "final_threshold": 0.3 * LR_SUM,
         "config_hash": f"{number:012x}", "seed": 0, "replicate_of": None,
         "values": values if done else None, "metrics": values if done else {}, "shape": GRID.tolist(),
         "lr_sum": LR_SUM, "epochs": EPOCHS, "train_wall_s": 5.8, "started_at": 1.0, "ended_at": 7.0,
@@ -114,11 +115,12 @@ def simulate(
         for i in range(EPOCHS)
     ]  # fmt: skip
     record = trial(number, float(accuracy[-1]), float(sparsity[-1]))
-    record["params"] = {"scheduler": scheduler, "threshold_ratio": ratio, **params}
+    record["params"] = {"scheduler": scheduler, "final_threshold": ratio, **params}
+    record |= {"threshold_ratio": ratio, "final_threshold": ratio * LR_SUM}
     record["config"] = {
         "pruner": "dense" if dense else "stds",
         "scheduler": scheduler,
-        "final_threshold": ratio * LR_SUM,
+        "final_threshold": ratio,
     }
     record["shape"] = None if dense else shape(scheduler, GRID, params).tolist()
     record["metrics"] = {key: value for key, value in rows[-1].items() if key not in ("number", "epoch")}
@@ -172,7 +174,7 @@ def write_hostile(folder: Path) -> Path:
     metrics = {name: {"label": HOSTILE, "unit": "fraction"} for name in ("accuracy_val", "sparsity_params")}
     config = {"pruner": "stds", "scheduler": HOSTILE, "final_threshold": 2.0}
     rows = [
-        trial(0, 0.9, 0.9, config=config, params={HOSTILE: HOSTILE, "threshold_ratio": 0.3}, seed=HOSTILE),
+        trial(0, 0.9, 0.9, config=config, params={HOSTILE: HOSTILE}, seed=HOSTILE),
         trial(1, 0.8, 0.95, config=config, params={HOSTILE: [HOSTILE]}),
         trial(2, 0.8, 0.8, kind="reference", name=HOSTILE, config=config),
         trial(3, None, None, error=HOSTILE, config=config),

@@ -67,7 +67,7 @@ def test_labels_avoid_points_and_each_other() -> None:
 
 def test_threshold_info(tmp_path: Path) -> None:
     """Rho over the search only, by schedule from five trials on, the smallest D that reached a sparsity."""
-    rows = [trial(i, 0.9, 0.5 + 0.1 * i, params={"threshold_ratio": 0.1 * (i + 1)}) for i in range(5)]
+    rows = [trial(i, 0.9, 0.5 + 0.1 * i, threshold_ratio=0.1 * (i + 1)) for i in range(5)]
     rows.append(trial(9, 0.9, 0.0, kind="reference", name="linear"))
     study = load(write_folder(tmp_path / "s", rows))
     info = threshold_info(study, classify(study), np.random.default_rng(0))

@@ -24,12 +24,6 @@ def test_frames_of_a_study(tmp_path: Path) -> None:
     assert study.reference == (0.1, 0.0)
 
 
-def test_ratio_is_derived_from_the_final_threshold(tmp_path: Path) -> None:
-    """Without a suggested ratio: final threshold over the sum of the learning rates."""
-    folder = write_folder(tmp_path / "s", [trial(0, 0.9, 0.9, params={})])
-    assert load(folder).trials["threshold_ratio"][0] == pytest.approx(0.3)
-
-
 @pytest.mark.parametrize("name", ["trials", "epochs"])
 @pytest.mark.parametrize(
     "tail", [b'{"number": 5, "ep', b'{"number": 1, "epoch": 99}', b"\xff\xfe\n", b"{]\n"]
