@@ -2,14 +2,13 @@
 
 Runs ``python -m study.launch`` and ``stock_study.py`` in turn, each in a process of its own, with the same
 number of trials (reference arms included) and epochs. ``wall`` is the whole process, from start to exit, on
-this one's clock; ``overhead ratio`` is wall / (training_s / slots). A launch's wall is split into parts that
-add up to it, in seconds of one slot, by the times in its trials.jsonl:
+this one's clock; ``overhead ratio`` is wall / (training_s / slots). The parts of a launch add up to its
+wall, in seconds of one slot, by the times in its trials.jsonl:
 
 * imports, Ray start: until the first trial is suggested;
-* first trials start: from there to the first step of every slot's first trial (a trial's first step is
-  taken as its end minus its training time, so the little that passes between epochs counts here);
-* training: time inside the epochs, ``training_s / slots``;
-* between trials: what is left between a slot's first step and its last trial's end;
+* first trials start: until the first step of every slot's first trial (a first step is taken as the trial's
+  end minus its training time, so the little that passes between epochs counts here);
+* training / slots: time inside the epochs; between trials: what is left until every slot's last trial ends;
 * uneven end: slots that wait for the last trial;
 * after the last trial: end of the search and of Ray, the front's networks, the report (also timed alone).
 
@@ -35,20 +34,20 @@ from typing import Any
 from study import provenance
 
 HERE = Path(__file__).parent
+RESULTS = HERE / "results"
 Figures = dict[str, Any]
 Runs = dict[str, list[Figures]]  # of "spinetune" and of "stock"
 
-# Row of the table -> figure of a run; the first one is compared.
-TRAINING = {"one training, s": "training_s", "one epoch, s": "training_per_epoch_s"}
+# Row of the table -> figure of a run; the first is compared.
+TRAINING = {"one training, s": "training_s"}
 STUDY = {
     "wall, s": "wall_s",
     "wall per trial, s": "wall_per_trial_s",
     "overhead ratio": "overhead_ratio",
-    "training in all trials, s": "training_s",
     "training per epoch, s": "training_per_epoch_s",
     "trials": "trials",
     "epochs trained": "epochs_trained",
-    "best validation accuracy, sparsity 0.9 or more": "best_accuracy",
+    "best validation accuracy at sparsity of 0.9 or more": "best_accuracy",
     "part: imports, Ray start, s": "before_s",
     "part: first trials start, s": "first_start_s",
     "part: training / slots, s": "training_per_slot_s",
@@ -63,10 +62,8 @@ STUDY = {
 
 def timed(command: list[str], **environment: str) -> tuple[float, str]:
     """Wall time of a process and what it printed; exits with its last words when it fails."""
-    surroundings, started = os.environ | environment, time.perf_counter()
-    done = subprocess.run(
-        command, cwd=HERE.parent, env=surroundings, capture_output=True, text=True, check=False
-    )
+    env, started = os.environ | environment, time.perf_counter()
+    done = subprocess.run(command, cwd=HERE.parent, env=env, capture_output=True, text=True)
     wall = time.perf_counter() - started
     if done.returncode:
         sys.exit(f"{shlex.join(command)} failed:\n{(done.stdout + done.stderr)[-3000:]}")
@@ -76,10 +73,9 @@ def timed(command: list[str], **environment: str) -> tuple[float, str]:
 def launch(number: int, flags: list[str]) -> Figures:
     """One study with Spinetune."""
     with tempfile.TemporaryDirectory(prefix="bench-") as output:
-        place = ["--output", output, "--name", f"bench-{number}"]
-        began = time.time()
+        folder, began = Path(output) / f"bench-{number}", time.time()
+        place = ["--output", output, "--name", folder.name]
         wall, _ = timed([sys.executable, "-m", "study.launch", *flags, *place])
-        folder = Path(output) / place[-1]
         report, _ = timed([sys.executable, "-m", "analysis.report", str(folder)])
         study = json.loads((folder / "study.json").read_text())
         trials = [json.loads(line) for line in (folder / "trials.jsonl").read_text().splitlines()]
@@ -87,9 +83,9 @@ def launch(number: int, flags: list[str]) -> Figures:
     suggested = min(trial["started_at"] for trial in trials)
     steps = sorted(trial["ended_at"] - trial["train_wall_s"] for trial in trials)[:slots]
     ends = sorted(trial["ended_at"] for trial in trials)[-slots:]
-    metrics = [trial["metrics"] for trial in trials if trial["state"] == "COMPLETE"]
-    sparse = [row["accuracy_val"] for row in metrics if row["sparsity_params"] >= 0.9]
-    parts = {
+    rows = [trial["metrics"] for trial in trials if trial["state"] == "COMPLETE"]
+    best = max((row["accuracy_val"] for row in rows if row["sparsity_params"] >= 0.9), default=None)
+    figures = {
         "before_s": suggested - began,
         "first_start_s": mean(steps) - suggested,
         "between_s": mean(ends) - mean(steps) - training / slots,
@@ -97,20 +93,20 @@ def launch(number: int, flags: list[str]) -> Figures:
         "after_s": began + wall - ends[-1],
         "report_s": report,
         "search_overhead_s": study["timings"]["search_s"] - training / slots,
+        "trials": len(trials),
+        "epochs": study["spec"]["train"]["epochs"],
+        "epochs_trained": sum(trial["epochs"] for trial in trials),
     }
-    return with_quotients(
-        {"trials": len(trials), "epochs": study["spec"]["train"]["epochs"], "wall_s": wall}
-        | {"epochs_trained": sum(trial["epochs"] for trial in trials)}
-        | {**study["timings"], **parts, "best_accuracy": max(sparse, default=None)}
-    )
+    return with_quotients(study["timings"] | figures | {"wall_s": wall, "best_accuracy": best})
 
 
-def stock(trials: int, epochs: int) -> Figures:
-    """One study with stock tools. Ray's files and token, else in /tmp and the home, go to a temp folder."""
+def stock(like: Figures) -> Figures:
+    """One study with stock tools, the size of a launch. Ray's files and token go to a temp folder."""
+    sizes = [f"--{name}={like[name]}" for name in ("trials", "epochs")]
     with tempfile.TemporaryDirectory(prefix="bench-") as scratch:
         token = Path(scratch) / "token"
         token.write_text(secrets.token_hex(32))
-        command = [sys.executable, str(HERE / "stock_study.py"), f"--trials={trials}", f"--epochs={epochs}"]
+        command = [sys.executable, str(HERE / "stock_study.py"), *sizes]
         wall, printed = timed(command, RAY_TMPDIR=scratch, RAY_AUTH_TOKEN_PATH=str(token))
     figures = json.loads(printed.strip().splitlines()[-1])
     return with_quotients(figures | {"wall_to_last_result_s": figures["wall_s"], "wall_s": wall})
@@ -133,10 +129,8 @@ def studies(given: argparse.Namespace) -> Runs:
     turns = [(turn / given.repeats, "spinetune") for turn in range(given.repeats)]
     turns += [((turn + 0.5) / given.stock_repeats, "stock") for turn in range(given.stock_repeats)]
     for _, kind in sorted(turns):
-        if kind == "spinetune":
-            runs[kind].append(launch(len(runs[kind]) + 1, given.flags))
-        else:
-            runs[kind].append(stock(runs["spinetune"][0]["trials"], runs["spinetune"][0]["epochs"]))
+        number = len(runs[kind]) + 1
+        runs[kind].append(launch(number, given.flags) if kind == "spinetune" else stock(runs["spinetune"][0]))
     return runs
 
 
@@ -151,10 +145,9 @@ def trainings(given: argparse.Namespace) -> Runs:
     next(Training(config)), next(stock_study.training(point, data, config.epochs))
     runs: Runs = {"spinetune": [], "stock": []}
     for _ in range(given.repeats):
-        ours = [row["wall_s"] for row in Training(config)][-1]
-        stocks = [row["train_s"] for row in stock_study.training(point, data, config.epochs)][-1]
-        for kind, seconds in (("spinetune", ours), ("stock", stocks)):
-            runs[kind].append({"training_s": seconds, "training_per_epoch_s": seconds / config.epochs})
+        ours, theirs = list(Training(config)), list(stock_study.training(point, data, config.epochs))
+        runs["spinetune"].append({"training_s": ours[-1]["wall_s"]})
+        runs["stock"].append({"training_s": theirs[-1]["train_s"]})
     return runs
 
 
@@ -173,11 +166,13 @@ def page(facts: Figures, rows: dict[str, str]) -> str:
     lines += [f"| | Spinetune, n={len(ours)} | stock tools, n={len(stocks)} |", "|---|---:|---:|"]
     lines += [f"| {label} | {cell(ours, name)} | {cell(stocks, name)} |" for label, name in rows.items()]
     if stocks:
-        a, b = [run[key] for run in ours], [run[key] for run in stocks]
-        extremes = f"{min(b) / max(a):.2f} to {max(b) / min(a):.2f}"
+        a, b = ([run[key] for run in runs] for runs in (ours, stocks))
+        extremes = f"{min(b) / max(a):.2f} to {max(b) / min(a):.2f} over all pairs"
         lines += ["", f"{key}, stock / Spinetune: **{median(b) / median(a):.2f}** ({extremes})"]
-    told = {name: facts[name] for name in ("machine", "load", "versions", "commit", "date")}
-    return "\n".join([*lines, "", *(f"- {name}: {json.dumps(value)}" for name, value in told.items()), ""])
+    notes = [
+        f"- {name}: {json.dumps(facts[name])}" for name in ("machine", "load", "versions", "commit", "date")
+    ]
+    return "\n".join([*lines, "", *notes, ""])
 
 
 def main() -> None:
@@ -189,7 +184,7 @@ def main() -> None:
     parser.add_argument("flags", nargs="*", help="after --: flags for study.launch")
     given = parser.parse_args()
     if given.repeats < 1 or (given.against_stock and given.flags):
-        parser.error("at least one repeat; --against-stock takes no flags for study.launch")
+        parser.error("at least one repeat; no flags with --against-stock")
     facts: Figures = {
         "command": shlex.join(["python", "benchmarks/default_study.py", *sys.argv[1:]]),
         "date": time.strftime("%Y-%m-%d", time.gmtime()),
@@ -200,11 +195,10 @@ def main() -> None:
     }
     facts |= trainings(given) if given.against_stock else studies(given)
     name, rows = ("training", TRAINING) if given.against_stock else ("default_study", STUDY)
-    text, results = page(facts, rows), HERE / "results" / name
-    results.parent.mkdir(exist_ok=True)
-    results.with_suffix(".json").write_text(json.dumps(facts, indent=1) + "\n")
-    results.with_suffix(".md").write_text(text)
-    print(text)
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / f"{name}.json").write_text(json.dumps(facts, indent=1) + "\n")
+    (RESULTS / f"{name}.md").write_text(page(facts, rows))
+    print(page(facts, rows))
 
 
 if __name__ == "__main__":

@@ -132,7 +132,7 @@ def _conclude(
     if finished:
         return 1 if status else 0
     again = f"python -m study.launch --resume {spec.name}"
-    if Path(spec.resources.output) != Path("studies"):
+    if spec.folder.parent != Path("studies").absolute():
         again += f" --output {shlex.quote(spec.resources.output)}"
     say(f"interrupted; everything so far is saved. Go on with: {again}")
     return INTERRUPTED

@@ -18,7 +18,8 @@ STATE = "state.pt"
 def front(store: Store, search: Search, ended: list[dict[str, Any]]) -> str | None:
     """Write ``models/`` for the front and the dense arm; returns what could not be read, in one line."""
     kept = {trial.number for trial in search.front()}
-    chosen = [line for line in ended if line["number"] in kept or (line["name"] == "dense" and line["values"])]
+    kept |= {line["number"] for line in ended if line["name"] == "dense" and line["values"]}
+    chosen = [line for line in ended if line["number"] in kept]
     index, missing = [], []
     for line in chosen:
         number = line["number"]

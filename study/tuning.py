@@ -51,14 +51,15 @@ class TrialRun(tune.Trainable):
         """One epoch."""
         try:
             run = self._training()
+            if run.done:  # killed between its last row and its end: the row is filed, nothing is left to do
+                return {"done": True}
             row: dict[str, Any] = next(run)
-            done = run.done
         except Exception as error:
             where = traceback.extract_tb(error.__traceback__)[-1]
             reason = f"{type(error).__name__}: {error} ({Path(where.filename).name}:{where.lineno})"
             return {"reason": reason, "broken": True, "done": True}
-        due = done or time.monotonic() - self._saved_at >= CHECKPOINT_EVERY_S
-        return {**row, "done": done, "should_checkpoint": due}
+        due = run.done or time.monotonic() - self._saved_at >= CHECKPOINT_EVERY_S
+        return {**row, "done": run.done, "should_checkpoint": due}
 
     def _training(self) -> train.Training:
         if self._run is None:
@@ -75,7 +76,7 @@ class TrialRun(tune.Trainable):
 
     def load_checkpoint(self, checkpoint: str) -> None:
         """Go on from a state that another process wrote."""
-        self._state = train.load(Path(checkpoint) / STATE)
+        self._run, self._state = None, train.load(Path(checkpoint) / STATE)
 
 
 class _Searcher(Searcher):
@@ -123,7 +124,7 @@ class _Scheduler(FIFOScheduler):
         return None
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
-        stop = not result.get("broken") and self.recorder.should_stop(trial.config["number"], result)
+        stop = "epoch" in result and self.recorder.should_stop(trial.config["number"], result)
         return TrialScheduler.STOP if stop else TrialScheduler.CONTINUE  # type: ignore[no-any-return]
 
 
@@ -140,7 +141,7 @@ class _Callback(tune.Callback):
         number = trial.config["number"]
         if result.get("broken"):
             self.broken[number] = result["reason"]
-        else:
+        elif "epoch" in result:
             self.recorder.row(number, result)
 
     def on_checkpoint(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -53,7 +55,7 @@ def crossing(f: tuple[float, ...], level: float) -> float:
 def shapes_info(study: Study, outcome: Outcome) -> ShapesInfo:
     """Shapes with the progress at which they reach 5, 50 and 95 % of D (growth starts, is half, ends)."""
 
-    def shapes(rows: list[dict[str, object]]) -> list[Shape]:
+    def shapes(rows: list[dict[Hashable, Any]]) -> list[Shape]:
         found = []
         for row in rows:
             f = row["shape"]
