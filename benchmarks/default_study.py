@@ -9,8 +9,7 @@ wall, in seconds of one slot, by the times in its trials.jsonl:
 * first trials start: until the first step of every slot's first trial (a first step is taken as the trial's
   end minus its training time, so the little that passes between epochs counts here);
 * training / slots: time inside the epochs; between trials: what is left until every slot's last trial ends;
-* uneven end: slots that wait for the last trial;
-* after the last trial: end of the search and of Ray, the front's networks, the report (also timed alone).
+* uneven end: slots wait for the last trial; after the last trial: Ray's end, front's networks, report.
 
 ``--against-stock`` runs no study: it alternates one training of either kind, same shape and length, in this
 process, after an epoch to warm up. Results, with every raw figure, go to ``benchmarks/results``.
@@ -34,18 +33,15 @@ from typing import Any
 from study import provenance
 
 HERE = Path(__file__).parent
-RESULTS = HERE / "results"
 Figures = dict[str, Any]
 Runs = dict[str, list[Figures]]  # of "spinetune" and of "stock"
 
-# Row of the table -> figure of a run; the first is compared.
-TRAINING = {"one training, s": "training_s"}
+TRAINING = {"one training, s": "training_s"}  # row of the table -> figure of a run; the first is compared
 STUDY = {
     "wall, s": "wall_s",
     "wall per trial, s": "wall_per_trial_s",
     "overhead ratio": "overhead_ratio",
     "training per epoch, s": "training_per_epoch_s",
-    "trials": "trials",
     "epochs trained": "epochs_trained",
     "best validation accuracy at sparsity of 0.9 or more": "best_accuracy",
     "part: imports, Ray start, s": "before_s",
@@ -138,17 +134,17 @@ def trainings(given: argparse.Namespace) -> Runs:
     """Single trainings without Ray, alternating, on one thread."""
     import stock_study
 
-    from trainables.train import TrainConfig, Training
+    from trainables.config import TrainConfig
+    from trainables.train import Training
 
     config, data = TrainConfig(), stock_study.load()
     point = {"shape": config.scheduler, "threshold": config.final_threshold, "start": 0.0, "end": 1.0}
     next(Training(config)), next(stock_study.training(point, data, config.epochs))
-    runs: Runs = {"spinetune": [], "stock": []}
+    ours, stocks = [], []
     for _ in range(given.repeats):
-        ours, theirs = list(Training(config)), list(stock_study.training(point, data, config.epochs))
-        runs["spinetune"].append({"training_s": ours[-1]["wall_s"]})
-        runs["stock"].append({"training_s": theirs[-1]["train_s"]})
-    return runs
+        ours.append({"training_s": list(Training(config))[-1]["wall_s"]})
+        stocks.append({"training_s": list(stock_study.training(point, data, config.epochs))[-1]["train_s"]})
+    return {"spinetune": ours, "stock": stocks}
 
 
 def cell(runs: list[Figures], key: str) -> str:
@@ -169,10 +165,8 @@ def page(facts: Figures, rows: dict[str, str]) -> str:
         a, b = ([run[key] for run in runs] for runs in (ours, stocks))
         extremes = f"{min(b) / max(a):.2f} to {max(b) / min(a):.2f} over all pairs"
         lines += ["", f"{key}, stock / Spinetune: **{median(b) / median(a):.2f}** ({extremes})"]
-    notes = [
-        f"- {name}: {json.dumps(facts[name])}" for name in ("machine", "load", "versions", "commit", "date")
-    ]
-    return "\n".join([*lines, "", *notes, ""])
+    told = ("machine", "load", "versions", "commit", "date")
+    return "\n".join([*lines, "", *(f"- {name}: {json.dumps(facts[name])}" for name in told), ""])
 
 
 def main() -> None:
@@ -195,9 +189,9 @@ def main() -> None:
     }
     facts |= trainings(given) if given.against_stock else studies(given)
     name, rows = ("training", TRAINING) if given.against_stock else ("default_study", STUDY)
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / f"{name}.json").write_text(json.dumps(facts, indent=1) + "\n")
-    (RESULTS / f"{name}.md").write_text(page(facts, rows))
+    (HERE / "results").mkdir(exist_ok=True)
+    (HERE / "results" / f"{name}.json").write_text(json.dumps(facts, indent=1) + "\n")
+    (HERE / "results" / f"{name}.md").write_text(page(facts, rows))
     print(page(facts, rows))
 
 

@@ -75,6 +75,8 @@ def space(trial: optuna.Trial) -> None:
 class SoftThreshold(nn.Module):
     """STDS: weight = sign(theta) max(|theta| - d, 0), with the identity as its gradient."""
 
+    d: Tensor
+
     def __init__(self) -> None:
         super().__init__()
         self.register_buffer("d", torch.zeros(()))
