@@ -1,0 +1,207 @@
+"""The real command on a real local Ray: one undisturbed study, one interrupted, one killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from study.store import FORMAT
+from tests.study.driver import Driver, optuna_study, rows
+from trainables.config import TrainConfig
+from trainables.train import Training
+
+SPACE = ["--schedulers", "linear,slats", "--device", "cpu"]
+ARMS = 3  # dense, linear, slats
+
+
+@pytest.fixture(scope="session")
+def scratch() -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="st-", dir="/tmp"))  # pytest's own folders are too deep for sockets
+    yield folder
+    Driver.end_all()  # those that a failed test left running
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory, scratch: Path) -> tuple[Path, Driver]:
+    """Two searched trials and three reference arms of two epochs each, undisturbed."""
+    root = tmp_path_factory.mktemp("tiny")
+    argv = ["--name", "tiny", "--trials", "2", "--epochs", "2", "--accuracy-floor", "0", "--output", "out"]
+    driver = Driver(argv + SPACE, root, scratch)
+    assert driver.wait() == 0, driver.output()
+    return root / "out" / "tiny", driver
+
+
+def check_whole(folder: Path, searched: int, epochs: int) -> list[dict[str, Any]]:
+    """Every planned trial ended exactly once, in the files and in the database; the trials' lines."""
+    lines = rows(folder / "trials.jsonl")
+    assert Counter(line["state"] for line in lines) == {"COMPLETE": searched + ARMS}
+    assert Counter(line["kind"] for line in lines) == {"search": searched, "reference": ARMS}
+    assert {line["name"] for line in lines} == {None, "dense", "linear", "slats"}
+    assert len({line["number"] for line in lines}) == len(lines)
+    assert len({json.dumps(line["params"], sort_keys=True) for line in lines}) == len(lines)
+    trained = rows(folder / "epochs.jsonl")
+    for line in lines:
+        numbers = [row["epoch"] for row in trained if row["number"] == line["number"]]
+        assert numbers == list(range(1, epochs + 1))
+    trials = optuna_study(folder).trials
+    told = {trial.number: trial.values for trial in trials if trial.state.name == "COMPLETE"}
+    assert told == {line["number"]: list(line["values"].values()) for line in lines}
+    assert {trial.state.name for trial in trials} <= {"COMPLETE", "FAIL"}
+    assert json.loads((folder / "study.json").read_text())["state"] == "complete"
+    return lines
+
+
+class TestTiny:
+    def test_every_planned_trial_is_complete(self, tiny: tuple[Path, Driver]) -> None:
+        lines = check_whole(tiny[0], searched=2, epochs=2)
+        assert sorted(line["number"] for line in lines) == [0, 1, 2, 3, 4]
+        assert len(optuna_study(tiny[0]).trials) == 5
+
+    def test_folder_holds_what_the_design_says(self, tiny: tuple[Path, Driver]) -> None:
+        folder, _ = tiny
+        names = "study.json trials.jsonl epochs.jsonl optuna.db tune models report.html"
+        assert {path.name for path in folder.iterdir()} == set(names.split())
+        assert [path.name for path in folder.parent.iterdir()] == ["tiny"]
+        study = json.loads((folder / "study.json").read_text())
+        assert (study["format"], study["name"], study["state"]) == (FORMAT, "tiny", "complete")
+        assert study["budget"] == {"search": 2, "reference": ARMS}
+        assert study["objectives"] == ["accuracy_val", "sparsity_params"]
+        assert study["timings"]["training_s"] == pytest.approx(
+            sum(line["train_wall_s"] for line in rows(folder / "trials.jsonl"))
+        )
+        assert all(study["metrics"][name]["direction"] == "maximize" for name in study["objectives"])
+
+    def test_last_epoch_is_the_result(self, tiny: tuple[Path, Driver]) -> None:
+        last = {row["number"]: row for row in rows(tiny[0] / "epochs.jsonl") if row["epoch"] == 2}
+        for line in rows(tiny[0] / "trials.jsonl"):
+            row = last[line["number"]]
+            assert line["metrics"] == {k: v for k, v in row.items() if k not in {"number", "reason"}}
+            assert line["values"] == {name: row[name] for name in ("accuracy_val", "sparsity_params")}
+            assert row["threshold"] == line["final_threshold"]
+
+    def test_a_trial_is_the_same_training_without_ray_bit_for_bit(self, tiny: tuple[Path, Driver]) -> None:
+        line = next(line for line in rows(tiny[0] / "trials.jsonl") if line["kind"] == "search")
+        filed = [row for row in rows(tiny[0] / "epochs.jsonl") if row["number"] == line["number"]]
+        for row, expected in zip(filed, Training(TrainConfig(**line["config"])), strict=True):
+            for varying in ("number", "wall_s"):
+                row.pop(varying, None)
+            assert row == {name: value for name, value in expected.items() if name != "wall_s"}
+
+    def test_models_are_plain_tensors_with_the_weights_that_the_index_says(
+        self, tiny: tuple[Path, Driver]
+    ) -> None:
+        models = tiny[0] / "models"
+        lines = {line["number"]: line for line in rows(tiny[0] / "trials.jsonl")}
+        index = json.loads((models / "index.json").read_text())["trials"]
+        front = {trial["number"] for trial in index} - {0}
+        points = {n: tuple(line["values"].values()) for n, line in lines.items() if line["kind"] == "search"}
+        assert front == {
+            n
+            for n, p in points.items()
+            if not any(q != p and q[0] >= p[0] and q[1] >= p[1] for q in points.values())
+        }
+        assert {path.name for path in models.iterdir()} == {"index.json", *(one["file"] for one in index)}
+        for entry in index:
+            line = lines[entry["number"]]
+            saved = torch.load(models / entry["file"], weights_only=True)
+            assert saved["config"] == line["config"]
+            weights = [w for name, w in saved["model"].items() if name.endswith("weight") and w.dim() > 1]
+            assert sum(int(w.count_nonzero()) for w in weights) == entry["nonzero_weights"]
+            total = sum(w.numel() for w in weights)
+            assert 1 - entry["nonzero_weights"] / total == pytest.approx(line["values"]["sparsity_params"])
+            assert 0 <= entry["accuracy_test"] <= 1
+
+    def test_report_is_there_and_made_again_it_has_the_same_bytes(self, tiny: tuple[Path, Driver]) -> None:
+        page = tiny[0] / "report.html"
+        before = page.read_bytes()
+        assert b"tiny" in before
+        for line in rows(tiny[0] / "trials.jsonl"):
+            assert str(line["number"]).encode() in before
+            assert f"{line['values']['sparsity_params']:.6f}"[:6].encode() in before
+        page.unlink()
+        again = [sys.executable, "-m", "analysis.report", str(tiny[0])]
+        subprocess.run(again, check=True, capture_output=True)
+        assert page.read_bytes() == before
+
+    def test_a_line_per_trial_and_the_place_of_the_report_are_printed(
+        self, tiny: tuple[Path, Driver]
+    ) -> None:
+        text = tiny[1].output()
+        assert all(f"{count}/5  #" in text for count in range(1, 6))
+        assert f"report: {tiny[0] / 'report.html'}" in text
+        assert "Traceback" not in text
+
+    def test_nothing_is_left_behind(self, tiny: tuple[Path, Driver]) -> None:
+        assert tiny[1].gone()
+        assert [path.name for path in tiny[1].scratch.glob("spinetune-*")] == []
+
+
+def launch(tmp_path: Path, scratch: Path) -> tuple[Path, Driver]:
+    """A study that goes on for some seconds after its first trial has ended."""
+    argv = ["--name", "cut", "--trials", "3", "--epochs", "6", "--output", "out"]
+    driver = Driver(argv + SPACE, tmp_path, scratch)
+    folder = tmp_path / "out" / "cut"
+    driver.until(lambda: rows(folder / "trials.jsonl"))
+    return folder, driver
+
+
+def test_ctrl_c_saves_everything_and_resume_completes(tmp_path: Path, scratch: Path) -> None:
+    folder, driver = launch(tmp_path, scratch)
+    driver.interrupt()
+    assert driver.wait() == 130, driver.output()
+    assert "python -m study.launch --resume cut --output out" in driver.output()
+    assert "Traceback" not in driver.output()
+    assert json.loads((folder / "study.json").read_text())["state"] == "interrupted"
+    assert (folder / "report.html").is_file()
+    assert driver.gone()
+    before = rows(folder / "trials.jsonl")
+    assert 1 <= len(before) < 3 + ARMS
+    created_at = json.loads((folder / "study.json").read_text())["created_at"]
+
+    again = Driver(["--resume", "cut", "--output", "out"], tmp_path, scratch)
+    assert again.wait() == 0, again.output()
+    lines = check_whole(folder, searched=3, epochs=6)
+    assert lines[: len(before)] == before
+    assert json.loads((folder / "study.json").read_text())["created_at"] == created_at
+    assert again.gone()
+    assert list(scratch.glob("spinetune-*")) == []
+
+
+def test_killed_driver_and_killed_worker_lose_no_trial(tmp_path: Path, scratch: Path) -> None:
+    folder, driver = launch(tmp_path, scratch)
+    before = rows(folder / "trials.jsonl")
+    processes = driver.processes()
+    working = {pid for pid, title in processes.items() if "ResourceTrainable" in title or "raylet" in title}
+    assert len(working) >= 2
+    os.kill(driver.process.pid, signal.SIGKILL)
+    assert driver.wait() == -signal.SIGKILL
+    assert driver.gone(working)  # nobody tells them; they end by themselves
+    driver.end(set(processes))  # Ray's idle agents look around only once a minute
+    for left in scratch.glob("spinetune-*"):
+        shutil.rmtree(left)  # a kill leaves this to whoever cleans /tmp
+    assert json.loads((folder / "study.json").read_text())["state"] == "running"
+
+    again = Driver(["--resume", "cut", "--output", "out"], tmp_path, scratch)
+    filed = len(rows(folder / "epochs.jsonl"))
+    again.until(lambda: len(rows(folder / "epochs.jsonl")) >= filed + 3)
+    workers = [pid for pid, title in again.processes().items() if "ResourceTrainable" in title]
+    assert workers
+    os.kill(workers[0], signal.SIGKILL)
+    assert again.wait() == 0, again.output()
+    lines = check_whole(folder, searched=3, epochs=6)
+    assert lines[: len(before)] == before
+    assert sum(line["retries"] for line in lines) >= 1
+    assert again.gone()
