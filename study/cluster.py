@@ -43,12 +43,12 @@ def check_address(address: str) -> None:
     if address == "auto":
         return
     host, _, port = address.removeprefix("ray://").rpartition(":")
-    if not host or not port.isdigit() or not 0 < int(port) < 65536:
+    if not host or not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
         raise ConfigError([f"address: got {address!r}, must be HOST:PORT, e.g. 127.0.0.1:6379, or auto"])
     try:
         socket.create_connection((host.strip("[]"), int(port)), timeout=ANSWER_S).close()
-    except OSError as error:
-        reason = error.strerror or str(error) or "no answer"
+    except (OSError, UnicodeError) as error:  # UnicodeError: a host name that no resolver can be asked for
+        reason = getattr(error, "strerror", None) or str(error) or "no answer"
         raise ConfigError(
             [
                 f"address: no Ray answers at {address} ({reason}); start one with 'ray start --head', "

@@ -44,7 +44,7 @@ def conduct(spec: StudySpec, address: str | None, command: str, console: Console
         search = Search(spec, store.folder / "optuna.db")
         try:
             before = store.load() if resume else {"timings": None}
-            search.reclaim()
+            search.reclaim(store.trials.read())
             known = {"created_at": before["created_at"]} if resume else {}
             store.update(**description.result() | known, state="running", timings=before["timings"])
             recorder = Recorder(search, store)

@@ -56,7 +56,7 @@ def main(argv: list[str]) -> int:
         if given.dry_run:
             _dry_run(study_spec, console)
             return 0
-        address = given.address or os.environ.get("RAY_ADDRESS")
+        address = given.address if given.address is not None else os.environ.get("RAY_ADDRESS") or None
         if address is not None:
             cluster.check_address(address)
         _check_output(study_spec, resume=given.resume is not None)
@@ -84,31 +84,39 @@ def _resolved(given: argparse.Namespace, values: dict[str, Any], problems: list[
 
 
 def _resumed(given: argparse.Namespace, values: dict[str, Any], problems: list[str]) -> StudySpec:
-    """The spec of a study that exists. The budget may grow; nothing else may change."""
-    resources = build(spec.Resources, values.get("resources", {}))
-    root = Path(resources.output).expanduser().absolute()
+    """The spec of a study that exists. Budget and resources may change, the budget upwards; nothing else."""
+    problems = list(problems)
+    output = values.get("resources", {}).get("output", spec.Resources().output)
+    root = Path(output).expanduser().absolute()
     path = root / given.resume / "study.json"
     if not path.is_file():
         names = sorted(found.parent.name for found in root.glob("*/study.json"))
-        problems.append(f"--resume: {unknown('study', given.resume, names)} (in {root})")
-        raise ConfigError(problems)
+        raise ConfigError([*problems, f"--resume: {unknown('study', given.resume, names)} (in {root})"])
     try:
-        stored = json.loads(path.read_text())["spec"]
-    except (ValueError, KeyError):
-        raise ConfigError([*problems, f"--resume: {path} is damaged: it does not hold a study"]) from None
-    fixed = [
-        f"{key}: cannot change when a study is resumed; it has its own"
-        for key in ("train", "space")
-        if key in values
-    ]
+        stored = build(StudySpec, json.loads(path.read_text())["spec"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise ConfigError([*problems, f"--resume: {path} is damaged, it holds no study: {error}"]) from None
+    for group, fields in values.items():
+        names = list(fields) if isinstance(fields, dict) else [group]
+        changed = [name for name in names if group != "resources" and name != "trials"]
+        problems += [f"--{name.replace('_', '-')}: cannot change when a study is resumed" for name in changed]
     if given.preset or given.spec:
-        fixed.append("--preset, --spec: a resumed study has its own spec; leave them out")
-    stored["resources"]["output"] = str(root)
-    result = build(
-        StudySpec, flags.merge(stored, {key: values[key] for key in ("search", "resources") if key in values})
-    )
-    if problems or fixed:
-        raise ConfigError(problems + fixed)
+        problems.append("--preset, --spec: a resumed study has its own spec; leave them out")
+    changes = {
+        "search": values.get("search", {}),
+        "resources": {**values.get("resources", {}), "output": str(root)},
+    }
+    try:
+        result = build(StudySpec, flags.merge(stored.model_dump(), changes))
+    except ConfigError as error:
+        raise ConfigError(problems + error.problems) from None
+    if result.search.trials < stored.search.trials:
+        problems.append(
+            f"--trials: got {result.search.trials}, a budget can only grow; "
+            f"nearest valid: {stored.search.trials}"
+        )
+    if problems:
+        raise ConfigError(problems)
     return result
 
 

@@ -74,14 +74,14 @@ class Recorder:
     def should_stop(self, number: int, row: Mapping[str, Any]) -> bool:
         """Whether a trial should end with this row, before its last epoch. Reference arms always run on."""
         trial = self.running[number]
-        if trial.suggestion.kind == "search":
+        if trial.suggestion.kind == "search" and row["epoch"] > trial.row.get("epoch", 0):
             trial.stopped = self.safety.reason(number, row, trial.final_threshold)
         return trial.stopped is not None
 
     @property
     def finished(self) -> bool:
         """Whether every planned trial has ended."""
-        return not self.running and len(self.ended) >= sum(self.search.planned().values())
+        return not self.running and self.search.spent
 
     def checkpoint(self, number: int, path: str) -> None:
         """Where the newest state of a trial lies, relative to the study folder."""
@@ -93,7 +93,10 @@ class Recorder:
         self.on_change()
 
     def end(self, number: int, error: str | None = None) -> None:
-        """A trial ended: FAIL on ``error`` or a reason in its last row, PRUNED if stopped, or COMPLETE."""
+        """A trial ended: FAIL on ``error`` or a reason in its last row, PRUNED if stopped, or COMPLETE.
+
+        Filed first, told then: what a crash leaves between the two, ``Search.reclaim`` mends.
+        """
         trial = self.running.pop(number)
         reason = error or trial.row.get("reason")
         values: dict[str, float] | None = None
@@ -101,15 +104,13 @@ class Recorder:
             reason = "ended without a finite value of every objective"
         if reason is not None:
             state = "FAIL"
-            self.search.fail(number)
         elif trial.stopped is not None:
             state, reason = "PRUNED", trial.stopped
-            self.search.stop(number)
         else:
-            state = "COMPLETE"
-            values = self.search.complete(number, trial.row)
+            state, values = "COMPLETE", {name: float(trial.row[name]) for name in OBJECTIVES}
         line = self._line(trial, state, reason, values)
         self.store.trials.append(line)
+        self.search.tell(number, state, values)
         self.ended.append(line)
         self.on_change()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,41 +40,59 @@ class Search:
         self._asked: dict[int, optuna.Trial] = {}
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self.storage = optuna.storages.RDBStorage(f"sqlite:///{path or ':memory:'}")
-        known = optuna.get_all_study_names(self.storage)
         self.study = optuna.create_study(
             storage=self.storage,
             study_name=f"{spec.name}-{space.space_hash(spec.space)}",
             directions=[METRICS[name].direction or "maximize" for name in OBJECTIVES],
             load_if_exists=True,
         )
-        if not known:
-            for name, params in self._references().items():
+        queued = {trial.user_attrs.get("name") for trial in self._trials()}
+        for name, params in self._references().items():
+            if name not in queued:
                 self.study.enqueue_trial(params, user_attrs={"kind": "reference", "name": name})
 
-    def reclaim(self) -> int:
-        """After a crash: trials that were running fail and are queued again with the same parameters."""
-        stale = self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-        for trial in stale:
-            attrs: dict[str, Any] = {
-                key: trial.user_attrs[key] for key in ("kind", "name") if key in trial.user_attrs
-            }
-            params = trial.system_attrs.get("fixed_params", trial.params)
-            self.study.enqueue_trial(params, user_attrs={**attrs, "retry_of": trial.number})
+    def reclaim(self, filed: Iterable[Mapping[str, Any]]) -> int:
+        """After a crash: settle the trials that the database still holds for running.
+
+        ``filed`` are the lines of trials.jsonl, which are written before the database is told: a trial that
+        has one gets the end that it had; the others fail here and are queued again with their parameters.
+        Returns how many were not at their end.
+        """
+        ended = {line["number"]: line for line in filed}
+        queued, lost = self._retried(), 0
+        for trial in self._trials(TrialState.RUNNING):
+            if trial.number in ended:
+                self._asked[trial.number] = optuna.Trial(self.study, trial._trial_id)
+                self.tell(trial.number, ended[trial.number]["state"], ended[trial.number]["values"])
+                continue
+            if trial.number not in queued:  # else killed between the next two lines
+                attrs: dict[str, Any] = {
+                    "kind": trial.user_attrs.get("kind", "search"),
+                    "retry_of": trial.number,
+                }
+                if "name" in trial.user_attrs:
+                    attrs["name"] = trial.user_attrs["name"]
+                self.study.enqueue_trial(
+                    trial.system_attrs.get("fixed_params", trial.params), user_attrs=attrs
+                )
             self.study.tell(trial.number, state=TrialState.FAIL)
-        return len(stale)
+            lost += 1
+        return lost
+
+    @property
+    def spent(self) -> bool:
+        """Whether the budget has been handed out: nothing waits, and enough trials were searched."""
+        retried = self._retried()
+        kinds = [trial.user_attrs.get("kind") for trial in self._trials() if trial.number not in retried]
+        return not self._trials(TrialState.WAITING) and kinds.count("search") >= self.spec.search.trials
 
     def ask(self) -> Suggestion | None:
         """The next trial; None when the budget is spent."""
-        trials = self.study.get_trials(deepcopy=False)
-        retried = {trial.user_attrs["retry_of"] for trial in trials if "retry_of" in trial.user_attrs}
-        counted = [trial for trial in trials if trial.number not in retried]
-        waiting = any(trial.state == TrialState.WAITING for trial in trials)
-        searched = sum(trial.user_attrs.get("kind") == "search" for trial in counted)
-        if not waiting and searched >= self.spec.search.trials:
+        if self.spent:
             return None
         # A sampler of its own for every trial, seeded by the trial's place in the study: a study that was
         # killed and resumed draws what the undisturbed one would have drawn.
-        self.study.sampler = self._sampler(len(counted))
+        self.study.sampler = self._sampler(len(self._trials()) - len(self._retried()))
         trial = self.study.ask()
         self._asked[trial.number] = trial
         kind, name = trial.user_attrs.get("kind", "search"), trial.user_attrs.get("name")
@@ -89,21 +107,18 @@ class Search:
             params = space.suggest(trial, self.spec.space)
         return Suggestion(trial.number, kind, name, params, self.spec.train.model_copy(update=params))
 
-    def complete(self, number: int, metrics: Mapping[str, Any]) -> dict[str, float]:
-        """A finished trial; returns its objective values. Below the accuracy floor it is infeasible."""
-        values = {name: float(metrics[name]) for name in OBJECTIVES}
-        floor = self.spec.search.accuracy_floor
-        self._asked[number].set_constraint("accuracy_floor", floor - values["accuracy_val"])
-        self.study.tell(self._asked.pop(number), list(values.values()))
-        return values
+    def tell(self, number: int, state: str, values: Mapping[str, float] | None = None) -> None:
+        """How a trial ended: COMPLETE with its objective values, PRUNED (stopped on purpose) or FAIL.
 
-    def stop(self, number: int) -> None:
-        """A trial stopped early on purpose: PRUNED, so that its unfinished values mislead no sampler."""
-        self.study.tell(self._asked.pop(number), state=TrialState.PRUNED)
-
-    def fail(self, number: int) -> None:
-        """A trial that broke or diverged."""
-        self.study.tell(self._asked.pop(number), state=TrialState.FAIL)
+        Below the accuracy floor a complete trial is infeasible. Stopped trials have no values here: those of
+        an unfinished training would mislead any sampler.
+        """
+        trial = self._asked.pop(number)
+        if values is None:
+            self.study.tell(trial, state=TrialState[state])
+            return
+        trial.set_constraint("accuracy_floor", self.spec.search.accuracy_floor - values["accuracy_val"])
+        self.study.tell(trial, [values[name] for name in OBJECTIVES])
 
     def front(self) -> list[FrozenTrial]:
         """Searched trials above the accuracy floor that no other such trial dominates, sparsest last.
@@ -112,7 +127,7 @@ class Search:
         """
         trials = [
             trial
-            for trial in self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+            for trial in self._trials(TrialState.COMPLETE)
             if trial.user_attrs["kind"] == "search" and max(trial.constraints.values()) <= 0
         ]
         front: list[FrozenTrial] = []
@@ -140,6 +155,13 @@ class Search:
         """Release the database file."""
         self.storage.remove_session()
         self.storage.engine.dispose()
+
+    def _trials(self, *states: TrialState) -> list[FrozenTrial]:
+        return self.study.get_trials(deepcopy=False, states=states or None)
+
+    def _retried(self) -> set[int]:
+        """Numbers of interrupted trials that were queued again: they do not count."""
+        return {t.user_attrs["retry_of"] for t in self._trials() if "retry_of" in t.user_attrs}
 
     def _references(self) -> dict[str, space.Params]:
         return space.references(self.spec.space, self.spec.train, self.spec.search.reference_threshold)

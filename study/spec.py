@@ -140,10 +140,12 @@ def presets() -> dict[str, Path]:
 def read(path: Path) -> dict[str, Any]:
     """A spec file's values; ConfigError where it cannot be read, is no YAML, or is no mapping of keys."""
     try:
-        values = yaml.safe_load(path.read_text())
-    except (OSError, UnicodeDecodeError) as error:
+        text = path.read_text()
+    except (OSError, ValueError) as error:  # ValueError: not UTF-8, or a NUL in the path
         raise ConfigError([f"spec file {path}: cannot be read: {error}"]) from None
-    except yaml.YAMLError as error:
+    try:
+        values = yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # a date like 2026-13-45; ten thousand [
         where = getattr(error, "problem_mark", None)
         line = f" in line {where.line + 1}" if where else ""
         what = getattr(error, "problem", None) or "cannot be parsed"

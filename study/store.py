@@ -23,10 +23,10 @@ FORMAT = 1
 
 def write_json(path: Path, value: Any) -> None:
     """Replace ``path`` so that a crash at any moment leaves the old file or the new one."""
+    text = json.dumps(value, indent=1, allow_nan=False) + "\n"
     scratch = path.with_name(f".{path.name}.part")
     with scratch.open("w", encoding="utf-8") as file:
-        json.dump(value, file, indent=1, allow_nan=False)
-        file.write("\n")
+        file.write(text)
         file.flush()
         os.fsync(file.fileno())
     scratch.replace(path)

@@ -99,7 +99,7 @@ class Driver:
         return {pid: titles[pid] for pid in mine if pid in titles}
 
     def gone(self, pids: set[int] | None = None) -> bool:
-        """Whether these (all of the launch) have ended, after some patience: Ray's look around now and then."""
+        """Whether these (all of the launch) have ended, or end soon: Ray's look around now and then."""
         limit = time.monotonic() + PATIENCE_S
         while alive := {pid for pid in (self.processes() if pids is None else pids) if _alive(pid)}:
             if time.monotonic() > limit:

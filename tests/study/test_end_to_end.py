@@ -184,7 +184,8 @@ def test_killed_driver_and_killed_worker_lose_no_trial(tmp_path: Path, scratch: 
     folder, driver = launch(tmp_path, scratch)
     before = rows(folder / "trials.jsonl")
     processes = driver.processes()
-    working = {pid for pid, title in processes.items() if "ResourceTrainable" in title or "raylet" in title}
+    programs = {pid: title.split(" ")[0] for pid, title in processes.items()}
+    working = {pid for pid, name in programs.items() if name.endswith(("/raylet", "ResourceTrainable.train"))}
     assert len(working) >= 2
     os.kill(driver.process.pid, signal.SIGKILL)
     assert driver.wait() == -signal.SIGKILL

@@ -79,6 +79,8 @@ def test_one_bad_flag(argv: list[str], part: str, capsys: pytest.CaptureFixture[
         ("train: [1,\nname: x\n", "not YAML"),
         ("- 1\n", "must hold keys and values"),
         ("train: 5\n", "train: got 5"),
+        ("name: 2026-13-45\n", "not YAML"),
+        ("[" * 6000, "not YAML"),
         ("space: {start: [0.0, 0.7]}\n", "every start must lie before every end"),
     ],
 )
@@ -117,10 +119,17 @@ class TestOutput:
 
 
 class TestAddress:
-    @pytest.mark.parametrize("address", ["nonsense", "host:", ":6379", "host:0", "host:65536", "host:six"])
+    @pytest.mark.parametrize(
+        "address", ["nonsense", "host:", ":6379", "host:0", "host:65536", "host:six", "", "host:\u00b2"]
+    )
     def test_malformed(self, address: str, capsys: pytest.CaptureFixture[str]) -> None:
         (line,) = refused([f"--address={address}", "--output", "out"], capsys)
         assert f"address: got {address!r}, must be HOST:PORT" in line
+
+    @pytest.mark.parametrize("host", ["a..b", "x" * 70])
+    def test_host_that_is_no_name(self, host: str, capsys: pytest.CaptureFixture[str]) -> None:
+        (line,) = refused([f"--address={host}:6379", "--output", "out"], capsys)
+        assert f"no Ray answers at {host}:6379" in line
 
     def test_nobody_answers(
         self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
@@ -150,17 +159,19 @@ class TestResume:
         (line,) = refused(["--resume", "digits"], capsys)  # not in the default output folder
         assert "unknown study 'digits'" in line
 
-    @pytest.mark.parametrize("content", ["{", "{}", ""])
+    @pytest.mark.parametrize("content", ["{", "{}", "", "[1]", '{"spec": 3}'])
     def test_damaged_study(self, content: str, capsys: pytest.CaptureFixture[str]) -> None:
         Path("out/digits/study.json").write_text(content)
         (line,) = refused(["--resume", "digits", "--output", "out"], capsys)
         assert "is damaged" in line
 
     def test_what_a_resumed_study_cannot_change(self, capsys: pytest.CaptureFixture[str]) -> None:
-        argv = ["--epochs", "3", "--schedulers", "sine", "--preset", "digits", "--trails", "3"]
+        argv = ["--epochs", "3", "--schedulers", "sine", "--preset", "digits", "--trails", "3", "--name", "x"]
+        argv += ["--sampler", "random", "--trials", "23"]
         lines = refused(["--resume", "digits", "--output", "out", *argv], capsys)
-        assert len(lines) == 4
-        for part in ("train: cannot change", "space: cannot change", "--preset", "'--trails'"):
+        assert len(lines) == 7
+        parts = [f"--{name}: cannot change" for name in ("epochs", "schedulers", "name", "sampler")]
+        for part in (*parts, "--preset", "'--trails'", "a budget can only grow; nearest valid: 24"):
             assert sum(part in line for line in lines) == 1, part
 
 

@@ -65,6 +65,20 @@ def optuna_state(books: Recorder, number: int) -> str:
     return str(books.search.study.trials[number].state.name)
 
 
+def test_rows_that_a_restarted_trial_repeats_do_not_count_towards_a_stop(books: Recorder) -> None:
+    """Epochs 11 to 13 collapsed, then 12 and 13 again: three epochs, not five."""
+    number = start(books)
+    final = books.running[number].final_threshold
+    for epoch in (11, 12, 13, 12, 13):
+        collapsed = row(epoch, accuracy_val=0.1, threshold=final)
+        assert not books.should_stop(number, collapsed)
+        books.row(number, collapsed)
+    for epoch, stopped in ((14, False), (15, True)):
+        collapsed = row(epoch, accuracy_val=0.1, threshold=final)
+        assert books.should_stop(number, collapsed) is stopped
+        books.row(number, collapsed)
+
+
 class TestComplete:
     def test_line_has_all_fields_and_their_meaning(self, books: Recorder) -> None:
         number = start(books)

@@ -49,7 +49,7 @@ def undisturbed(trials: int) -> list[tuple[str, Any]]:
 
 
 def ended(search: Search, suggestion: Suggestion) -> tuple[str, Any]:
-    search.complete(suggestion.number, result(suggestion))
+    search.tell(suggestion.number, "COMPLETE", result(suggestion))
     return suggestion.kind, suggestion.params
 
 
@@ -76,8 +76,8 @@ class TestBudget:
     def test_failed_and_stopped_trials_are_counted(self) -> None:
         with opened(make(trials=3)) as search:
             numbers = [one.number for _ in range(5) if (one := search.ask())]
-            search.fail(numbers[2])
-            search.stop(numbers[3])
+            search.tell(numbers[2], "FAIL")
+            search.tell(numbers[3], "PRUNED")
             assert search.ask() is None
 
     def test_a_budget_can_grow_later(self, tmp_path: Path) -> None:
@@ -85,7 +85,7 @@ class TestBudget:
         with opened(make(trials=2), path) as search:
             first = run_out(search)
         with opened(make(trials=5), path) as search:
-            assert search.reclaim() == 0
+            assert search.reclaim([]) == 0
             more = run_out(search)
         assert first + more == undisturbed(5)
         assert [kind for kind, _ in more] == ["search"] * 3
@@ -113,12 +113,12 @@ class TestSequence:
         lost = killed.ask()  # asked, running, and then the process is gone: nothing is told, nothing closed
         assert lost is not None
         with opened(make(6), path) as search:
-            assert search.reclaim() == 1
+            assert search.reclaim([]) == 1
             states = [trial.state for trial in search.study.trials]
             assert TrialState.RUNNING not in states
             assert states[lost.number] == TrialState.FAIL
             after = run_out(search)
-            assert search.reclaim() == 0
+            assert search.reclaim([]) == 0
         killed.close()
         # A reference arm that is queued again comes after the others; searched trials keep their order.
         resumed = sorted(before + after, key=lambda one: one[0] == "search")
@@ -133,12 +133,12 @@ class TestSequence:
         lost = [first.ask() for _ in range(4)]
         params = [one.params for one in lost if one]
         second = Search(make(4), path)
-        assert second.reclaim() == 4
+        assert second.reclaim([]) == 4
         again = [second.ask() for _ in range(4)]
         assert [one.params for one in again if one] == params
         assert [(one.kind, one.name) for one in again if one] == [(one.kind, one.name) for one in lost if one]
         with opened(make(4), path) as third:
-            assert third.reclaim() == 4
+            assert third.reclaim([]) == 4
             everything = run_out(third)
             assert [entry[1] for entry in everything[:4]] == params
             assert len(everything) == 6
@@ -146,15 +146,44 @@ class TestSequence:
         second.close()
 
 
+@pytest.mark.parametrize("state", ["COMPLETE", "PRUNED", "FAIL"])
+def test_killed_between_filing_and_telling(state: str, tmp_path: Path) -> None:
+    """A trial whose line is written has ended, whatever the database says."""
+    path = tmp_path / "optuna.db"
+    killed = Search(make(1), path)
+    asked = [one for _ in range(REFERENCES + 1) if (one := killed.ask())]
+    values = [result(one) if state == "COMPLETE" else None for one in asked]
+    filed = [
+        {"number": one.number, "state": state, "values": v} for one, v in zip(asked, values, strict=True)
+    ]
+    with opened(make(1), path) as search:
+        assert search.reclaim(filed) == 0
+        assert {trial.state.name for trial in search.study.trials} == {state}
+        assert search.spent
+        assert len(search.front()) == (state == "COMPLETE")
+    killed.close()
+
+
+def test_killed_while_reclaiming_queues_nothing_twice(tmp_path: Path) -> None:
+    path = tmp_path / "optuna.db"
+    killed = Search(make(1), path)
+    asked = [one for _ in range(REFERENCES + 1) if (one := killed.ask())]
+    attrs = {"kind": "search", "retry_of": asked[-1].number}
+    killed.study.enqueue_trial(asked[-1].params, user_attrs=attrs)  # and killed before the old one failed
+    with opened(make(1), path) as search:
+        search.reclaim([])
+        assert [kind for kind, _ in run_out(search)].count("search") == 1
+    killed.close()
+
+
 def test_outcomes_in_the_file_read_by_plain_optuna(tmp_path: Path) -> None:
     path = tmp_path / "optuna.db"
     with opened(make(4), path) as search:
         asked = [one for _ in range(6) if (one := search.ask())]
-        values = search.complete(asked[2].number, {"accuracy_val": 0.75, "sparsity_params": 0.5, "lr": 1})
-        search.stop(asked[3].number)
-        search.fail(asked[4].number)
+        search.tell(asked[2].number, "COMPLETE", {"accuracy_val": 0.75, "sparsity_params": 0.5})
+        search.tell(asked[3].number, "PRUNED")
+        search.tell(asked[4].number, "FAIL")
         name = search.study.study_name
-    assert values == {"accuracy_val": 0.75, "sparsity_params": 0.5}
     study = optuna.load_study(study_name=name, storage=f"sqlite:///{path}")
     assert [direction.name for direction in study.directions] == ["MAXIMIZE"] * len(OBJECTIVES)
     assert [trial.state.name for trial in study.trials] == [
@@ -180,7 +209,7 @@ def told(points: list[tuple[float, float]], floor: float) -> Iterator[Search]:
             suggestion = search.ask()
             assert suggestion is not None
             values = {"accuracy_val": accuracy, "sparsity_params": sparsity}
-            assert search.complete(suggestion.number, values) == values
+            search.tell(suggestion.number, "COMPLETE", values)
         yield search
 
 

@@ -107,3 +107,9 @@ def test_study_json_is_changed_entry_by_entry_and_survives_a_reopening(tmp_path:
     assert again.trials.read() == [{"number": 0}]
     assert again.epochs.read() == []
     again.close()
+
+
+def test_a_failed_write_leaves_nothing_beside_the_file(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        write_json(tmp_path / "study.json", {"a": float("nan")})
+    assert list(tmp_path.iterdir()) == []
