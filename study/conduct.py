@@ -63,12 +63,13 @@ def conduct(spec: StudySpec, address: str | None, command: str, console: Console
             }
             store.update(state="complete" if finished else "interrupted", timings=timings)
             hypervolume = search.hypervolume()
+            report = _start_report(spec) if recorder.ended else None  # while Ray shuts down
         finally:
             store.close()
             search.close()
     if problem:
         console.print(problem, style="yellow", highlight=False, soft_wrap=True)
-    return _conclude(spec, recorder.ended, hypervolume, console, finished=finished)
+    return _conclude(spec, recorder.ended, hypervolume, report, console, finished=finished)
 
 
 def _description(spec: StudySpec, command: str) -> dict[str, Any]:
@@ -110,10 +111,22 @@ def _description(spec: StudySpec, command: str) -> dict[str, Any]:
     }
 
 
+def _start_report(spec: StudySpec) -> subprocess.Popen[bytes]:
+    """The report, in a process of its own: it needs neither Ray nor torch, only the folder."""
+    command = [sys.executable, "-m", "analysis.report", str(spec.folder)]
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL)
+
+
 def _conclude(
-    spec: StudySpec, ended: list[dict[str, Any]], hypervolume: float, console: Console, *, finished: bool
+    spec: StudySpec,
+    ended: list[dict[str, Any]],
+    hypervolume: float,
+    report: subprocess.Popen[bytes] | None,
+    console: Console,
+    *,
+    finished: bool,
 ) -> int:
-    """Make the report in a process of its own (it needs neither Ray nor torch) and say the last words."""
+    """Say the last words; returns the exit status."""
 
     def say(text: Any) -> None:
         console.print(text, highlight=False, soft_wrap=True)
@@ -122,12 +135,11 @@ def _conclude(
         if line["state"] == "FAIL":
             say(f"failed  {describe(line)}")
     status = 0
-    if ended:
-        report = [sys.executable, "-m", "analysis.report", str(spec.folder)]
-        status = subprocess.run(report, stdout=subprocess.DEVNULL, check=False).returncode
+    if report is not None:
+        status = report.wait()
         say(headline(ended))
         say(f"hypervolume {hypervolume:.4f}, {len(ended)} trials, folder {spec.folder}")
-    if ended and status == 0:
+    if report is not None and status == 0:
         say(f"report: {spec.folder / 'report.html'}")
     if finished:
         return 1 if status else 0

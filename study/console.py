@@ -104,8 +104,9 @@ class Display:
 
 
 def best_at(ended: list[dict[str, Any]], sparsity: float) -> dict[str, Any] | None:
-    """The most accurate finished trial that is at least this sparse."""
-    fit = [line for line in ended if line["values"] and line["values"]["sparsity_params"] >= sparsity]
+    """The most accurate searched trial that is at least this sparse."""
+    searched = [line for line in ended if line["values"] and line["kind"] == "search"]
+    fit = [line for line in searched if line["values"]["sparsity_params"] >= sparsity]
     return max(fit, key=lambda line: line["values"]["accuracy_val"], default=None)
 
 

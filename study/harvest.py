@@ -12,8 +12,6 @@ from study.store import Store, write_json
 from trainables import train
 from trainables.config import TrainConfig
 
-STATE = "state.pt"
-
 
 def front(store: Store, search: Search, ended: list[dict[str, Any]]) -> str | None:
     """Write ``models/`` for the front and the dense arm; returns what could not be read, in one line."""
@@ -24,7 +22,7 @@ def front(store: Store, search: Search, ended: list[dict[str, Any]]) -> str | No
     for line in chosen:
         number = line["number"]
         try:
-            state = train.load(store.folder / str(line["checkpoint"]) / STATE)
+            state = train.load(store.folder / str(line["checkpoint"]) / train.STATE_FILE)
             config = TrainConfig(**line["config"])
             model, accuracy, left = train.baked_network(config, state)
         except (OSError, RuntimeError, KeyError) as error:

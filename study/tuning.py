@@ -23,7 +23,6 @@ if TYPE_CHECKING:  # worker processes import this file and need no Optuna
     from study.record import Recorder
     from study.spec import StudySpec
 
-STATE = "state.pt"
 CHECKPOINT_EVERY_S = 60.0  # at most this much training is lost with a process
 RETRIES = 3  # of a trial whose process died, from its last checkpoint
 
@@ -71,12 +70,12 @@ class TrialRun(tune.Trainable):
     def save_checkpoint(self, checkpoint_dir: str) -> None:
         """Write the whole state of the training."""
         if self._run is not None:
-            train.save(self._run.state_dict(), Path(checkpoint_dir) / STATE)
+            train.save(self._run.state_dict(), Path(checkpoint_dir) / train.STATE_FILE)
         self._saved_at = time.monotonic()
 
     def load_checkpoint(self, checkpoint: str) -> None:
         """Go on from a state that another process wrote."""
-        self._run, self._state = None, train.load(Path(checkpoint) / STATE)
+        self._run, self._state = None, train.load(Path(checkpoint) / train.STATE_FILE)
 
 
 class _Searcher(Searcher):

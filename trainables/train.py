@@ -21,6 +21,8 @@ from trainables.schedules import learning_rates
 
 Row = dict[str, float | int | str | None]
 
+STATE_FILE = "state.pt"  # name of a saved state inside its checkpoint folder
+
 # Sample counts per forward pass without gradient: bounds the memory of evaluation.
 EVAL_BATCH = 1024
 
