@@ -15,7 +15,7 @@ from pathlib import Path
 from study.provenance import cores
 from trainables.config import ConfigError
 
-ANSWER_S = 5.0  # a cluster that has not accepted a connection by then does not answer
+ANSWER_S = 5.0  # a cluster that has not answered by then does not answer
 
 # Read by Ray when it is imported or initialised, and inherited by every process that it starts.
 ENVIRONMENT = {
@@ -38,15 +38,33 @@ LOCAL_ENVIRONMENT = {
 PRELOAD = ["study.tuning", "torch._dynamo"]
 
 
+def _speaks_grpc(connection: socket.socket) -> bool:
+    """Whether the other side greets as gRPC does: HTTP/2 preface, then SETTINGS (type 4).
+
+    Without this, ray.init waits for minutes on a port that accepts connections and is no Ray.
+    """
+    settings = b"\0\0\0\4\0\0\0\0\0"  # an empty frame: length, type, flags, stream
+    connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + settings)
+    header = b""
+    while len(header) < len(settings):
+        received = connection.recv(len(settings) - len(header))
+        if not received:
+            return False
+        header += received
+    return header[3] == 4
+
+
 def check_address(address: str) -> None:
-    """ConfigError unless something accepts a connection at ``host:port`` (or ``ray://host:port``)."""
+    """ConfigError unless a gRPC server, as Ray is one, answers at ``host:port`` (or ``ray://host:port``)."""
     if address == "auto":
         return
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if not host or not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
         raise ConfigError([f"address: got {address!r}, must be HOST:PORT, e.g. 127.0.0.1:6379, or auto"])
     try:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=ANSWER_S).close()
+        with socket.create_connection((host.strip("[]"), int(port)), timeout=ANSWER_S) as connection:
+            if os.environ.get("RAY_USE_TLS") != "1" and not _speaks_grpc(connection):
+                raise OSError("what listens there does not speak Ray's protocol")
     except (OSError, UnicodeError) as error:  # UnicodeError: a host name that no resolver can be asked for
         reason = getattr(error, "strerror", None) or str(error) or "no answer"
         raise ConfigError(

@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -130,6 +131,30 @@ class TestAddress:
     def test_host_that_is_no_name(self, host: str, capsys: pytest.CaptureFixture[str]) -> None:
         (line,) = refused([f"--address={host}:6379", "--output", "out"], capsys)
         assert f"no Ray answers at {host}:6379" in line
+
+    @pytest.mark.parametrize("greeting", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n", None])
+    def test_somebody_answers_who_is_not_ray(
+        self, greeting: bytes | None, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """One closes at once, one speaks HTTP/1, one accepts and stays silent."""
+        monkeypatch.setattr("study.cluster.ANSWER_S", 0.5)
+        kept = []
+        with socket.create_server(("127.0.0.1", 0)) as server:
+
+            def answer() -> None:
+                kept.append(server.accept()[0])
+                if greeting is not None:
+                    kept[0].sendall(greeting)
+                    kept[0].shutdown(socket.SHUT_WR)
+
+            thread = threading.Thread(target=answer)
+            thread.start()
+            address = f"127.0.0.1:{server.getsockname()[1]}"
+            (line,) = refused(["--address", address, "--output", "out"], capsys)
+            thread.join()
+        kept[0].close()
+        assert f"no Ray answers at {address}" in line
+        assert ("timed out" if greeting is None else "does not speak Ray's protocol") in line
 
     def test_nobody_answers(
         self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
