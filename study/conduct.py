@@ -137,7 +137,7 @@ def _conclude(
     status = 0
     if report is not None:
         status = report.wait()
-        say(headline(ended))
+        say(headline(ended, spec.search.accuracy_floor))
         say(f"hypervolume {hypervolume:.4f}, {len(ended)} trials, folder {spec.folder}")
     if report is not None and status == 0:
         say(f"report: {spec.folder / 'report.html'}")

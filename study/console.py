@@ -85,7 +85,7 @@ class Display:
         )
         facts = Table.grid(padding=(0, 2))
         facts.add_row(
-            headline(ended),
+            headline(ended, self.recorder.search.spec.search.accuracy_floor),
             Text(f"hypervolume {self._hypervolume:.4f}"),
             Text(f"{_clock(time.monotonic() - self.started_at)} gone, {_clock(self.left_s())} left"),
         )
@@ -103,16 +103,17 @@ class Display:
         return Group(head, facts, trials)
 
 
-def best_at(ended: list[dict[str, Any]], sparsity: float) -> dict[str, Any] | None:
-    """The most accurate searched trial that is at least this sparse."""
+def best_at(ended: list[dict[str, Any]], sparsity: float, floor: float) -> dict[str, Any] | None:
+    """The most accurate searched trial that is at least this sparse and has not collapsed."""
     searched = [line for line in ended if line["values"] and line["kind"] == "search"]
-    fit = [line for line in searched if line["values"]["sparsity_params"] >= sparsity]
+    alive = [line for line in searched if line["values"]["accuracy_val"] >= floor]
+    fit = [line for line in alive if line["values"]["sparsity_params"] >= sparsity]
     return max(fit, key=lambda line: line["values"]["accuracy_val"], default=None)
 
 
-def headline(ended: list[dict[str, Any]]) -> Text:
+def headline(ended: list[dict[str, Any]], floor: float) -> Text:
     """Best accuracy at the target sparsity, in one line."""
-    best = best_at(ended, TARGET_SPARSITY)
+    best = best_at(ended, TARGET_SPARSITY, floor)
     if best is None:
         return Text(f"nothing at {TARGET_SPARSITY:.0%} sparsity yet")
     values = best["values"]

@@ -54,7 +54,9 @@ def test_before_anything_has_ended(books: Recorder) -> None:
 
 def test_counts_best_hypervolume_and_time_left(books: Recorder) -> None:
     """Two arms and three searched trials ended, one running at half way; ten seconds each, two slots."""
-    for accuracy, sparsity in ((0.99, 0.0), (0.95, 0.99), (0.9, 0.8), (0.8, 0.9), (0.7, 0.95)):
+    finish(books, 0.99, 0.0)
+    finish(books, 0.95, 0.99)
+    for accuracy, sparsity in ((0.9, 0.8), (0.8, 0.9), (0.7, 0.95)):
         finish(books, accuracy, sparsity)
     running = books.next()
     assert running is not None
@@ -68,6 +70,12 @@ def test_counts_best_hypervolume_and_time_left(books: Recorder) -> None:
     assert f"hypervolume {0.64 + 0.07 + 0.03:.4f}" in text
     assert display.left_s() == pytest.approx(0.5 * 10 / 2)
     assert "50.0% accurate, 25.0% sparse" in text
+
+
+def test_a_collapsed_trial_is_nobodys_best(books: Recorder) -> None:
+    for accuracy, sparsity in ((0.99, 0.0), (0.98, 0.5), (0.1, 0.99)):
+        finish(books, accuracy, sparsity)
+    assert "nothing at 90% sparsity yet" in drawn(Display(books, 2, Console(file=io.StringIO())))
 
 
 def test_without_a_terminal_one_line_per_ended_trial(books: Recorder) -> None:
