@@ -108,7 +108,11 @@ def best_at(ended: list[dict[str, Any]], sparsity: float, floor: float) -> dict[
     searched = [line for line in ended if line["values"] and line["kind"] == "search"]
     alive = [line for line in searched if line["values"]["accuracy_val"] >= floor]
     fit = [line for line in alive if line["values"]["sparsity_params"] >= sparsity]
-    return max(fit, key=lambda line: line["values"]["accuracy_val"], default=None)
+    return max(
+        fit,
+        key=lambda line: (line["values"]["accuracy_val"], line["values"]["sparsity_params"]),
+        default=None,
+    )
 
 
 def headline(ended: list[dict[str, Any]], floor: float) -> Text:
