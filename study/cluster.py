@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from study.provenance import cores
-from trainables.config import ConfigError
+from trainables.errors import ConfigError
 
 ANSWER_S = 5.0  # a cluster that has not answered by then does not answer
 

@@ -18,7 +18,8 @@ from study.conduct import INTERRUPTED, conduct
 from study.search import Search
 from study.spec import StudySpec
 from trainables import flags
-from trainables.config import ConfigError, build, unknown
+from trainables.config import build
+from trainables.errors import ConfigError, unknown
 from trainables.train import resolve_device
 
 

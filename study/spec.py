@@ -11,7 +11,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from trainables import data
-from trainables.config import ConfigError, TrainConfig, require_known, unknown
+from trainables.config import TrainConfig
+from trainables.errors import ConfigError, require_known, unknown
 from trainables.flags import merge
 from trainables.schedules import SCHEDULES
 

@@ -8,7 +8,8 @@ import sys
 from rich.console import Console
 
 from trainables import flags
-from trainables.config import ConfigError, TrainConfig, build
+from trainables.config import TrainConfig, build
+from trainables.errors import ConfigError
 from trainables.metrics import METRICS, finite
 from trainables.train import Row, Training
 

@@ -4,38 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from difflib import get_close_matches
+from collections.abc import Iterable
 from typing import Any, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from trainables import data, models, pruners, schedules
+from trainables.errors import ConfigError, require_known, unknown
 
 Model = TypeVar("Model", bound=BaseModel)
-
-
-class ConfigError(ValueError):
-    """Bad input from a person. ``problems``: one line each with what was given, the rule, a valid choice."""
-
-    def __init__(self, problems: list[str]) -> None:
-        super().__init__("\n".join(problems))
-        self.problems = problems
-
-
-def unknown(what: str, given: str, known: list[str]) -> str:
-    """One line for a name that is not in a list, with the nearest one that is."""
-    near = get_close_matches(given.lower(), known, n=1, cutoff=0.6)
-    if near and len(known) > 10:
-        return f"unknown {what} {given!r}: did you mean {near[0]!r}?"
-    hint = f"did you mean {near[0]!r}? " if near else ""
-    return f"unknown {what} {given!r}: {hint}known: {', '.join(known) or 'none yet'}"
-
-
-def require_known(what: str, given: str, known: list[str]) -> str:
-    """``given``, or a ValueError that names the nearest known name."""
-    if given not in known:
-        raise ValueError(unknown(what, given, known))
-    return given
 
 
 class TrainConfig(BaseModel):
@@ -44,8 +21,14 @@ class TrainConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     dataset: str = Field("digits", description="data set by name")
-    network: str = Field("digits_net", description="network by name")
+    data_dir: str = Field(
+        "~/.cache/spinetune/data", min_length=1, description="folder that holds the data sets"
+    )
+    augment: bool = Field(True, description="the data set's own augmentation, where it has one")
+    network: str = Field("digits_net", description="network by name, or package.module:Name")
+    network_args: dict[str, Any] = Field({}, description="keyword arguments of the network, as JSON")
     timesteps: int = Field(4, ge=1, le=1024, description="simulation steps T per image")
+    tau: float = Field(2.0, gt=1, le=1e4, description="membrane time constant, in steps")
     pruner: str = Field("stds", description="pruning method by name")
     scheduler: str = Field("sine", description="threshold shape f by name")
     final_threshold: float = Field(0.3, ge=0, le=1e6, description="final threshold D, in threshold_unit")
@@ -56,29 +39,73 @@ class TrainConfig(BaseModel):
     shape_rate: float = Field(3.0, ge=-50, le=50, description="rate k of the exponential shape")
     shape_a: float = Field(1.0, ge=0.05, le=20, description="first exponent of the kumaraswamy shape")
     shape_b: float = Field(1.0, ge=0.05, le=20, description="second exponent of the kumaraswamy shape")
-    window_start: float = Field(0.0, ge=0, lt=1, description="progress at which the threshold starts to grow")
-    window_end: float = Field(1.0, gt=0, le=1, description="progress at which it has reached D")
+    window_start: float = Field(0.0, ge=0, lt=1, description="progress at which pruning starts")
+    window_end: float = Field(1.0, gt=0, le=1, description="progress at which it has reached its end")
+    layer_weighting: str = Field(
+        "none",
+        description="soft thresholds by layer: none (one for all), positions (by the output positions that a "
+        "weight serves) or scale (by the size of the layer's initial weights)",
+    )
+    exempt: tuple[str, ...] = Field((), description="layers that are not pruned, as name patterns")
+    final_sparsity: float = Field(0.9, ge=0, lt=1, description="target of the pruners that take one")
+    pruner_strength: float | None = Field(
+        None,
+        ge=0,
+        le=1e6,
+        description="the pruner's own regulariser: alpha, lambda or rho; None: its default",
+    )
+    update_steps: int = Field(100, ge=1, description="optimiser steps between two changes of a topology")
+    drop_fraction: float = Field(0.3, ge=0, le=1, description="share of the connections that a change drops")
     epochs: int = Field(30, ge=1, le=100_000, description="training length")
     batch_size: int = Field(64, ge=1, le=65_536, description="samples per optimiser step")
-    lr: float = Field(1e-2, gt=0, le=10, description="initial learning rate (Adam)")
+    loss: str = Field("mse", description="loss of the mean activity: mse (against one-hot) or cross_entropy")
+    optimizer: str = Field("adam", description="adam or sgd")
+    momentum: float = Field(0.9, ge=0, lt=1, description="momentum of sgd, first moment's decay of adam")
+    weight_decay: float = Field(0.0, ge=0, le=1, description="L2 penalty on every parameter")
+    lr: float = Field(1e-2, gt=0, le=10, description="initial learning rate")
     lr_schedule: str = Field("cosine", description="learning-rate curve by name")
-    tau: float = Field(2.0, gt=1, le=1e4, description="membrane time constant, in steps")
-    seed: int = Field(0, ge=0, lt=2**31, description="seed of weights and data order")
+    seed: int = Field(0, ge=0, lt=2**31, description="seed of weights, data order, augmentation and dropout")
+    precision: str = Field(
+        "auto", description="float32, bfloat16 or auto: bfloat16 where the hardware computes in it"
+    )
     device: str = Field("auto", description="auto, cpu, cuda or cuda:N")
     threads: int = Field(1, ge=1, le=1024, description="CPU threads; bit-for-bit repeatable with 1")
 
-    @field_validator("dataset", "network", "pruner", "scheduler", "lr_schedule", "threshold_unit")
+    @field_validator(
+        "dataset", "pruner", "scheduler", "lr_schedule", "threshold_unit", "layer_weighting",
+        "loss", "optimizer", "precision",
+    )  # fmt: skip
     @classmethod
     def _name_is_known(cls, name: str, info: Any) -> str:
-        known: dict[str, tuple[str, list[str]]] = {
-            "dataset": ("data set", list(data.DATASETS)),
-            "network": ("network", list(models.MODELS)),
-            "pruner": ("pruner", list(pruners.PRUNERS)),
-            "scheduler": ("schedule", list(schedules.SCHEDULES)),
-            "lr_schedule": ("learning-rate curve", list(schedules.LEARNING_RATES)),
+        known: dict[str, tuple[str, Iterable[str]]] = {
+            "dataset": ("data set", data.DATASETS),
+            "pruner": ("pruner", pruners.PRUNERS),
+            "scheduler": ("schedule", schedules.SCHEDULES),
+            "lr_schedule": ("learning-rate curve", schedules.LEARNING_RATES),
             "threshold_unit": ("threshold unit", ["lr_sum", "weight"]),
+            "layer_weighting": ("layer weighting", ["none", "positions", "scale"]),
+            "loss": ("loss", ["mse", "cross_entropy"]),
+            "optimizer": ("optimizer", ["adam", "sgd"]),
+            "precision": ("precision", ["auto", "float32", "bfloat16"]),
         }
         return require_known(known[info.field_name][0], name, known[info.field_name][1])
+
+    @field_validator("network")
+    @classmethod
+    def _network_is_known(cls, name: str) -> str:
+        """A path to somebody's code is imported when the network is built, not here."""
+        return name if ":" in name else require_known("network", name, models.MODELS)
+
+    @field_validator("network_args", mode="before")
+    @classmethod
+    def _json_is_read(cls, value: Any) -> Any:
+        """A flag's text is JSON."""
+        if not isinstance(value, str):
+            return value
+        try:
+            return json.loads(value)
+        except ValueError:
+            raise ValueError(f'got {value!r}, must be JSON such as {{"hidden": [256]}}') from None
 
     @field_validator("device")
     @classmethod
@@ -103,22 +130,22 @@ class TrainConfig(BaseModel):
         return schedules.curve(self.scheduler, self.window_start, self.window_end, **bound)
 
 
-_SCHEDULE_FIELDS = {"scheduler", "shape_rate", "shape_a", "shape_b", "window_start", "window_end"}
-_THRESHOLD_FIELDS = _SCHEDULE_FIELDS | {"final_threshold", "threshold_unit"}
+# Where a run happens, not what it computes.
+_PLACE = {"device", "data_dir"}
 
 
 def config_hash(config: TrainConfig) -> str:
     """12 hex digits of the SHA-256 of all that matters: equal hashes mean equal runs.
 
-    Fields that cannot matter are left out: shape parameters that the schedule does not take, the whole
-    schedule of a dense run, the device.
+    Fields that cannot matter are left out: what the pruner does not read, shape parameters that the
+    schedule does not take, where the run happens.
     """
-    if config.pruner == "dense":
-        idle = set(_THRESHOLD_FIELDS)
-    else:
-        used = {"scheduler", "window_start", "window_end", *schedules.SCHEDULES[config.scheduler].parameters}
-        idle = _SCHEDULE_FIELDS - used
-    kept = config.model_dump(exclude=idle | {"device"})
+    pruner = pruners.PRUNERS[config.pruner].fields
+    shape = schedules.SCHEDULES[config.scheduler].parameters if "scheduler" in pruner else ()
+    method_fields = {name for method in pruners.PRUNERS.values() for name in method.fields}
+    shape_fields = {name for row in schedules.SCHEDULES.values() for name in row.parameters} - {"lr_schedule"}
+    idle = (method_fields | shape_fields) - {*pruner, *shape}
+    kept = config.model_dump(exclude=idle | _PLACE)
     return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:12]
 
 

@@ -13,7 +13,7 @@ from typing import Any, NoReturn, get_origin
 
 from pydantic import BaseModel
 
-from trainables.config import ConfigError, unknown
+from trainables.errors import ConfigError, unknown
 
 
 class _Parser(argparse.ArgumentParser):

@@ -9,6 +9,8 @@ To add a pruner: write one class with ``forward(theta) -> weight`` and add one r
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
@@ -19,6 +21,7 @@ PRUNABLE = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
 class Dense(nn.Module):
     """w = theta: no pruning, the reference."""
 
+    fields: ClassVar[tuple[str, ...]] = ()
     threshold: Tensor
 
     def __init__(self) -> None:
@@ -38,6 +41,9 @@ class STDS(nn.Module):
     so freezes a theta that is exactly 0; here it learns too.
     """
 
+    fields: ClassVar[tuple[str, ...]] = (
+        "scheduler", "final_threshold", "threshold_unit", "window_start", "window_end",
+    )  # fmt: skip
     threshold: Tensor
 
     def __init__(self) -> None:
@@ -51,7 +57,7 @@ class STDS(nn.Module):
         return theta - theta.detach().clamp(-self.threshold, self.threshold)
 
 
-PRUNERS: dict[str, type[nn.Module]] = {"dense": Dense, "stds": STDS}
+PRUNERS: dict[str, type[Dense] | type[STDS]] = {"dense": Dense, "stds": STDS}
 
 
 def prunable(model: nn.Module) -> dict[str, nn.Module]:

@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from trainables import cost, data, models, neurons, pruners
-from trainables.config import ConfigError, TrainConfig
+from trainables.config import TrainConfig
+from trainables.errors import ConfigError
 from trainables.schedules import learning_rates
 
 Row = dict[str, float | int | str | None]

@@ -9,7 +9,8 @@ import yaml
 
 from study import spec
 from study.spec import StudySpec, layered, presets, read
-from trainables.config import ConfigError, build
+from trainables.config import build
+from trainables.errors import ConfigError
 from trainables.schedules import SCHEDULES
 
 

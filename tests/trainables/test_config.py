@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trainables.config import ConfigError, TrainConfig, build, config_hash
+from trainables.config import TrainConfig, build, config_hash
+from trainables.errors import ConfigError
 from trainables.train import final_threshold, lr_sum
 
 

@@ -10,7 +10,8 @@ import torch
 from torch import nn
 
 from trainables import cost, data, models, train
-from trainables.config import ConfigError, TrainConfig
+from trainables.config import TrainConfig
+from trainables.errors import ConfigError
 from trainables.metrics import METRICS
 from trainables.pruners import PRUNERS
 from trainables.train import Row, Training
