@@ -131,7 +131,7 @@ class TrainConfig(BaseModel):
 
 
 # Where a run happens, not what it computes.
-_PLACE = {"device", "data_dir"}
+PLACE = {"device", "data_dir"}
 
 
 def config_hash(config: TrainConfig) -> str:
@@ -145,7 +145,7 @@ def config_hash(config: TrainConfig) -> str:
     method_fields = {name for method in pruners.PRUNERS.values() for name in method.fields}
     shape_fields = {name for row in schedules.SCHEDULES.values() for name in row.parameters} - {"lr_schedule"}
     idle = (method_fields | shape_fields) - {*pruner, *shape}
-    kept = config.model_dump(exclude=idle | _PLACE)
+    kept = config.model_dump(exclude=idle | PLACE)
     return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:12]
 
 

@@ -1,0 +1,91 @@
+"""From a config to the parts of its run: data, network, pruner, final threshold; and back from a checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from trainables import cost, data, models, neurons, pruners
+from trainables.config import TrainConfig
+from trainables.learning import LOSSES
+from trainables.schedules import learning_rates
+
+# Samples per forward pass without gradient, at most: bounds the memory of evaluation.
+EVAL_BATCH = 1024
+
+Loss = Callable[[Tensor, Tensor], Tensor]
+
+
+def dataset(config: TrainConfig) -> data.Dataset:
+    """The run's data set, read once a process."""
+    return data.load(config.dataset, Path(config.data_dir).expanduser(), config.timesteps)
+
+
+def network(config: TrainConfig) -> tuple[nn.Module, cost.Geometry]:
+    """The untrained, dense network of a run, on the CPU, and how often it uses each weight."""
+    parts = dataset(config)
+    model = models.build(
+        config.network, config.timesteps, parts.shape, parts.classes, config.tau, config.seed,
+        config.network_args,
+    )  # fmt: skip
+    return model, cost.geometry(model, parts.shape)
+
+
+def pruned_network(config: TrainConfig) -> tuple[nn.Module, pruners.Pruner]:
+    """The network of a run with its pruner attached."""
+    model, geometry = network(config)
+    return model, pruners.attach(model, config.pruner, config, geometry)
+
+
+def lr_sum(config: TrainConfig) -> float:
+    """Sum of the learning rates of all steps: how far a spine can travel, the natural unit of D."""
+    samples = len(dataset(config).train)
+    steps = samples // min(config.batch_size, samples) * config.epochs
+    return float(learning_rates(config.lr_schedule, config.lr, steps).sum())
+
+
+def final_threshold(config: TrainConfig) -> float:
+    """D in weight units; 0 for a pruner that is not driven by a threshold."""
+    if "final_threshold" not in pruners.PRUNERS[config.pruner].fields:
+        return 0.0
+    return config.final_threshold * (lr_sum(config) if config.threshold_unit == "lr_sum" else 1.0)
+
+
+def mean_activity(model: nn.Module, x: Tensor, precision: torch.dtype) -> Tensor:
+    """Class activity [N, classes], the mean over T, in float32; the network's states are reset after it."""
+    with torch.autocast(x.device.type, torch.bfloat16, enabled=precision == torch.bfloat16):
+        activity: Tensor = model(x)
+    models.reset(model)
+    return activity.float().mean(0)
+
+
+@torch.no_grad()
+def evaluate(model: nn.Module, split: data.Split, loss: Loss, precision: torch.dtype) -> tuple[float, float]:
+    """Mean loss and accuracy on ``split``, in evaluation mode."""
+    model.eval()
+    total = hits = 0.0
+    for indices in torch.arange(len(split)).split(EVAL_BATCH):
+        x, y = split.batch(indices, augment=False)
+        activity = mean_activity(model, x, precision)
+        total += float(loss(activity, y)) * len(y)
+        hits += float((activity.argmax(1) == y).sum())
+    return total / len(split), hits / len(split)
+
+
+def baked_network(config: TrainConfig, state: dict[str, Any]) -> tuple[nn.Module, float, int]:
+    """From a finished run's state: the plain pruned network, its test accuracy, its weights left.
+
+    The only place that reads the test part. Runs on the CPU in float32.
+    """
+    model, _ = pruned_network(config)
+    model.load_state_dict(state["model"])
+    pruners.bake(model)
+    neurons.fuse(model)
+    parts = dataset(config)
+    _, accuracy = evaluate(model, parts.test, LOSSES[config.loss], torch.float32)
+    neurons.unfuse(model)
+    return model, accuracy, cost.connections(model, cost.geometry(model, parts.shape)).weights_left
