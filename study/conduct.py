@@ -21,8 +21,8 @@ from study.search import OBJECTIVES, Search
 from study.space import space_hash
 from study.spec import StudySpec
 from study.store import FORMAT, Store
-from trainables import cost, data, metrics, native
-from trainables.train import network
+from trainables import cost, metrics, native
+from trainables.assembly import dataset, network
 
 INTERRUPTED = 130  # exit status, as shells give it for Ctrl-C
 
@@ -76,7 +76,7 @@ def _description(spec: StudySpec, command: str) -> dict[str, Any]:
     """The entries of study.json that are known before the first trial."""
     with closing(Search(spec, None)) as search:
         planned = search.planned()
-    dataset = data.load(spec.train.dataset)
+    parts = dataset(spec.train)
     model, geometry = network(spec.train)
     count = cost.connections(model, geometry)
     return {
@@ -89,10 +89,10 @@ def _description(spec: StudySpec, command: str) -> dict[str, Any]:
         "accuracy_floor": spec.search.accuracy_floor,
         "data": {
             "name": spec.train.dataset,
-            "classes": dataset.classes,
-            "train": len(dataset.train),
-            "val": len(dataset.val),
-            "test": len(dataset.test),
+            "classes": parts.classes,
+            "train": len(parts.train),
+            "val": len(parts.val),
+            "test": len(parts.test),
         },
         "network": {
             "name": spec.train.network,

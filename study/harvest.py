@@ -9,8 +9,10 @@ from typing import Any
 
 from study.search import Search
 from study.store import Store, write_json
-from trainables import train
+from trainables import checkpoint
+from trainables.assembly import baked_network
 from trainables.config import TrainConfig
+from trainables.errors import ConfigError
 
 
 def front(store: Store, search: Search, ended: list[dict[str, Any]]) -> str | None:
@@ -22,14 +24,14 @@ def front(store: Store, search: Search, ended: list[dict[str, Any]]) -> str | No
     for line in chosen:
         number = line["number"]
         try:
-            state = train.load(store.folder / str(line["checkpoint"]) / train.STATE_FILE)
+            state = checkpoint.load(store.folder / str(line["checkpoint"]) / checkpoint.STATE_FILE)
             config = TrainConfig(**line["config"])
-            model, accuracy, left = train.baked_network(config, state)
-        except (OSError, RuntimeError, KeyError) as error:
+            model, accuracy, left = baked_network(config, state)
+        except (OSError, RuntimeError, KeyError, ConfigError) as error:
             missing.append(f"#{number} ({error})")
             continue
         file = f"trial-{number:04d}.pt"
-        train.save({"config": config.model_dump(), "model": model.state_dict()}, store.models / file)
+        checkpoint.save({"config": config.model_dump(), "model": model.state_dict()}, store.models / file)
         index.append({"number": number, "file": file, "accuracy_test": accuracy, "nonzero_weights": left})
     write_json(store.models / "index.json", {"trials": index})
     return f"no network kept for {', '.join(missing)}" if missing else None

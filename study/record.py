@@ -13,10 +13,9 @@ import numpy as np
 from study.search import OBJECTIVES, Search, Suggestion
 from study.stopping import SafetyStop
 from study.store import Store
-from trainables import data
+from trainables.assembly import dataset, final_threshold, lr_sum
 from trainables.config import config_hash
 from trainables.metrics import METRICS, finite
-from trainables.train import final_threshold, lr_sum
 
 SHAPE_POINTS = 33  # a schedule is stored as f at u = i / 32: enough to draw any of them
 
@@ -46,7 +45,7 @@ class Recorder:
         self.ended: list[dict[str, Any]] = store.trials.read()
         self.on_change: Callable[[], None] = lambda: None
         spec = search.spec
-        n_val = len(data.load(spec.train.dataset).val)
+        n_val = len(dataset(spec.train).val)
         margin = 2 * math.sqrt(spec.chance * (1 - spec.chance) / n_val)
         self.safety = SafetyStop(spec.chance, margin)
 

@@ -10,7 +10,7 @@ from typing import Any, Self
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from trainables import data
+from trainables.assembly import dataset
 from trainables.config import TrainConfig
 from trainables.errors import ConfigError, require_known, unknown
 from trainables.flags import merge
@@ -129,7 +129,7 @@ class StudySpec(_Group):
     @property
     def chance(self) -> float:
         """Accuracy of guessing: 1 / classes."""
-        return 1 / data.load(self.train.dataset).classes
+        return 1 / dataset(self.train).classes
 
 
 @cache

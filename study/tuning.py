@@ -16,14 +16,13 @@ from ray import tune
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
-from trainables import train
+from trainables import checkpoint, train
 from trainables.config import TrainConfig
 
 if TYPE_CHECKING:  # worker processes import this file and need no Optuna
     from study.record import Recorder
     from study.spec import StudySpec
 
-CHECKPOINT_EVERY_S = 60.0  # at most this much training is lost with a process
 RETRIES = 3  # of a trial whose process died, from its last checkpoint
 
 
@@ -57,7 +56,7 @@ class TrialRun(tune.Trainable):
             where = traceback.extract_tb(error.__traceback__)[-1]
             reason = f"{type(error).__name__}: {error} ({Path(where.filename).name}:{where.lineno})"
             return {"reason": reason, "broken": True, "done": True}
-        due = run.done or time.monotonic() - self._saved_at >= CHECKPOINT_EVERY_S
+        due = run.done or time.monotonic() - self._saved_at >= checkpoint.EVERY_S
         return {**row, "done": run.done, "should_checkpoint": due}
 
     def _training(self) -> train.Training:
@@ -70,12 +69,12 @@ class TrialRun(tune.Trainable):
     def save_checkpoint(self, checkpoint_dir: str) -> None:
         """Write the whole state of the training."""
         if self._run is not None:
-            train.save(self._run.state_dict(), Path(checkpoint_dir) / train.STATE_FILE)
+            checkpoint.save(self._run.state_dict(), Path(checkpoint_dir) / checkpoint.STATE_FILE)
         self._saved_at = time.monotonic()
 
     def load_checkpoint(self, checkpoint: str) -> None:
         """Go on from a state that another process wrote."""
-        self._run, self._state = None, train.load(Path(checkpoint) / train.STATE_FILE)
+        self._run, self._state = None, checkpoint.load(Path(checkpoint) / checkpoint.STATE_FILE)
 
 
 class _Searcher(Searcher):

@@ -1,13 +1,18 @@
-"""One training without Ray: ``python -m trainables --scheduler sine --final-threshold 0.2``."""
+"""One training without Ray: ``python -m trainables --scheduler sine --final-threshold 0.2``.
+
+``python -m trainables export CHECKPOINT`` takes the trained network away.
+"""
 
 from __future__ import annotations
 
 import json
 import sys
+import time
+from pathlib import Path
 
 from rich.console import Console
 
-from trainables import flags
+from trainables import checkpoint, export, flags
 from trainables.config import TrainConfig, build
 from trainables.errors import ConfigError
 from trainables.metrics import METRICS, finite
@@ -28,21 +33,42 @@ COLUMNS = {
 
 def main(argv: list[str]) -> int:
     """Train and print a row per epoch; 0 when it trained to the end, 1 when it diverged, 2 on bad input."""
+    if argv[:1] == ["export"]:
+        return export.main(argv[1:])
     parser = flags.parser(
         "python -m trainables", "Train one spiking network, pruned while it learns.", TrainConfig
     )
     parser.add_argument("--json", action="store_true", help="one JSON object per epoch, for machines")
+    parser.add_argument(
+        "--checkpoint",
+        type=Path,
+        metavar="FOLDER",
+        help="keep the run's state there; a run that finds its state there goes on from it",
+    )
     try:
         given, values, problems = flags.parse(parser, argv)
         config = _validated(values, problems)
         run = Training(config)
+        if given.checkpoint:
+            _go_on(run, given.checkpoint)
     except ConfigError as error:
         for problem in error.problems:
             print(f"error: {problem}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130
-    return _train(run, as_json=given.json)
+    return _train(run, given.checkpoint, as_json=given.json)
+
+
+def _go_on(run: Training, folder: Path) -> None:
+    """Load the run's state from ``folder`` where there is one; ConfigError where that can't be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if (folder / checkpoint.STATE_FILE).exists():
+            run.load_state_dict(checkpoint.load(folder / checkpoint.STATE_FILE))
+            print(f"going on after epoch {run.epoch} of {run.config.epochs}", file=sys.stderr)
+    except OSError as error:
+        raise ConfigError([f"checkpoint {folder}: {error.strerror}; give a folder of yours"]) from None
 
 
 def _validated(values: dict[str, object], problems: list[str]) -> TrainConfig:
@@ -56,7 +82,7 @@ def _validated(values: dict[str, object], problems: list[str]) -> TrainConfig:
     return config
 
 
-def _train(run: Training, *, as_json: bool) -> int:
+def _train(run: Training, folder: Path | None, *, as_json: bool) -> int:
     console = Console(highlight=False, soft_wrap=True)
     if not as_json:
         config = run.config
@@ -66,8 +92,12 @@ def _train(run: Training, *, as_json: bool) -> int:
         )
         console.print("[dim]" + "".join(f"{heading:>9}" for heading in COLUMNS.values()) + "[/]")
     row: Row = {}
+    saved_at = time.monotonic()
     try:
         for row in run:
+            if folder and (run.done or time.monotonic() - saved_at >= checkpoint.EVERY_S):
+                checkpoint.save(run.state_dict(), folder / checkpoint.STATE_FILE)
+                saved_at = time.monotonic()
             if as_json:
                 print(json.dumps(finite(row)), flush=True)
             else:
@@ -75,6 +105,9 @@ def _train(run: Training, *, as_json: bool) -> int:
     except KeyboardInterrupt:
         print(f"interrupted after epoch {run.epoch} of {run.config.epochs}", file=sys.stderr)
         return 130
+    except OSError as error:  # a full disk: the state saved before is still whole
+        print(f"error: checkpoint {folder}: {error.strerror}", file=sys.stderr)
+        return 2
     if row.get("reason"):
         print(f"stopped: {row['reason']}", file=sys.stderr)
         return 1

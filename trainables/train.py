@@ -105,7 +105,9 @@ class Training(Iterator[Row]):
             return f"a weight was no longer finite after epoch {self.epoch}"
         # Deep networks may need some epochs until the first spike reaches the output: not before half-time.
         if self.meter.silent and 2 * self.epoch >= self.config.epochs:
-            return f"silent: no neuron of the last spiking layer fired in the validation of epoch {self.epoch}"
+            return (
+                f"silent: no neuron of the last spiking layer fired in the validation of epoch {self.epoch}"
+            )
         return None
 
     @property

@@ -1,0 +1,180 @@
+"""Re-examines the claims of STDS: tables from the runs of ``claims.py``.
+
+``python benchmarks/claims_table.py`` reads ``results/claims_*.jsonl`` and writes ``results/claims.md``.
+
+Accuracy at a given sparsity: for every seed the points (sparsity, test accuracy) of an arm's dial are
+joined by straight lines over log10(1 - sparsity) and read at the target; the table holds the mean over
+seeds with a percentile bootstrap interval over seeds (2,000 resamples). An arm whose dial does not reach the
+target in some seed has no entry there. Differences are paired by seed.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from analysis.stats import Estimate, bootstrap, rank_correlation, spearman
+
+RESULTS = Path(__file__).with_name("results")
+TARGETS = (0.90, 0.95, 0.98)
+REFERENCE = "stds, slats until 0.8"
+Runs = dict[str, list[dict[str, Any]]]  # arm -> runs
+
+
+def read(path: Path) -> Runs:
+    """The runs of one data set, by arm."""
+    runs: Runs = defaultdict(list)
+    for line in path.read_text().splitlines():
+        row = json.loads(line)
+        runs[row["arm"]].append(row)
+    return runs
+
+
+def at_sparsity(points: list[tuple[float, float]], target: float) -> float:
+    """Accuracy where the line through (sparsity, accuracy) points crosses ``target``; NaN outside them.
+
+    A point counts as reaching the target when it misses it by no more than a thousandth.
+    """
+    ordered = sorted(points)
+    left = np.log10(np.clip([1 - sparsity for sparsity, _ in ordered], 1e-6, 1))
+    wanted = np.log10(1 - target)
+    tolerance = np.log10(1 + 0.001 / (1 - target))
+    if len(ordered) == 0 or wanted > left[0] + tolerance or wanted < left[-1] - tolerance:
+        return float("nan")
+    return float(np.interp(-wanted, -left, [accuracy for _, accuracy in ordered]))
+
+
+def by_seed(runs: list[dict[str, Any]], target: float) -> dict[int, float]:
+    """Seed -> accuracy at ``target``."""
+    points: dict[int, list[tuple[float, float]]] = defaultdict(list)
+    for run in runs:
+        points[run["config"]["seed"]].append((run["sparsity_params"], run["accuracy_test"]))
+    return {seed: at_sparsity(found, target) for seed, found in sorted(points.items())}
+
+
+def _mean(values: Any) -> float:
+    return float(np.mean(values))
+
+
+def _interval(values: list[float]) -> Estimate | None:
+    if not values or not np.isfinite(values).all():
+        return None
+    return bootstrap(_mean, np.array(values), rng=np.random.default_rng(0))
+
+
+def _percent(found: Estimate | None, *, signed: bool = False) -> str:
+    if found is None:
+        return "not reached"
+    sign = "+" if signed else ""
+    return f"{100 * found.value:{sign}.1f} ({100 * found.low:{sign}.1f} to {100 * found.high:{sign}.1f})"
+
+
+def matched(runs: Runs) -> list[str]:
+    """Accuracy at 90, 95 and 98 % sparsity, and its difference to the reference arm, paired by seed."""
+    reference = {target: by_seed(runs[REFERENCE], target) for target in TARGETS}
+    heads = [f"{100 * target:.0f} %" for target in TARGETS]
+    lines = [
+        "| arm | n | " + " | ".join(heads) + " | " + " | ".join(f"difference at {h}" for h in heads) + " |",
+        "|---|---|" + "---|" * 6,
+    ]
+    for arm, found in runs.items():
+        if arm == "dense":
+            continue
+        cells, differences, n = [], [], 0
+        for target in TARGETS:
+            mine = by_seed(found, target)
+            n = len(mine)
+            cells.append(_percent(_interval(list(mine.values()))))
+            both = [mine[seed] - reference[target][seed] for seed in mine if seed in reference[target]]
+            differences.append("" if arm == REFERENCE else _percent(_interval(both), signed=True))
+        lines.append(f"| {arm} | {n} | " + " | ".join(cells + differences) + " |")
+    return lines
+
+
+def control(runs: Runs) -> list[str]:
+    """Does D control sparsity? Rank correlation over all runs, and steps of the dial that raise sparsity."""
+    lines = [
+        "| arm | Spearman of D and sparsity | steps of D that raise sparsity | runs |",
+        "|---|---|---|---|",
+    ]
+    for arm, found in runs.items():
+        if "final_threshold" not in found[0]["config"]:
+            continue
+        d = np.array([run["config"]["final_threshold"] for run in found])
+        s = np.array([run["sparsity_params"] for run in found])
+        rho = spearman(d, s, np.random.default_rng(0))
+        up = total = 0
+        for seed in {run["config"]["seed"] for run in found}:
+            dial = sorted(
+                (run["config"]["final_threshold"], run["sparsity_params"])
+                for run in found
+                if run["config"]["seed"] == seed
+            )
+            steps = np.diff([sparsity for _, sparsity in dial])
+            up, total = up + int((steps > 0).sum()), total + len(steps)
+        interval = f"{rho.value:.3f} ({rho.low:.3f} to {rho.high:.3f})"
+        lines.append(f"| {arm} | {interval} | {up} of {total} | {len(found)} |")
+    return lines
+
+
+def collapse(runs: Runs) -> list[str]:
+    """Late collapse: accuracy lost between the best epoch and the end, beside the late L1 pressure."""
+    lines = [
+        "| arm | D / sum(lr) | late pressure / mean | best epoch's accuracy | lost at the end | at chance |",
+        "|---|---|---|---|---|---|",
+    ]
+    late, lost = [], []
+    for arm, found in runs.items():
+        if not arm.startswith("stds"):
+            continue
+        for d in sorted({run["config"]["final_threshold"] for run in found}):
+            group = [run for run in found if run["config"]["final_threshold"] == d]
+            ratio, best, drop = [], [], []
+            for run in group:
+                pressure, accuracy = run["curves"]["l1_pressure"], run["curves"]["accuracy_val"]
+                tail = pressure[-max(1, len(pressure) // 10) :]
+                ratio.append(float(np.mean(tail)) / d)
+                best.append(max(accuracy))
+                drop.append(max(accuracy) - accuracy[-1])
+                late.append(float(np.mean(tail)))
+                lost.append(drop[-1])
+            gone = sum(run["curves"]["accuracy_val"][-1] < 0.2 for run in group)
+            lines.append(
+                f"| {arm} | {d:g} | {np.mean(ratio):.2f} | {100 * np.mean(best):.1f} "
+                f"| {100 * np.mean(drop):.1f} | {gone} of {len(group)} |"
+            )
+    rho = rank_correlation(np.array(late), np.array(lost))
+    lines.append("")
+    lines.append(f"Rank correlation of late pressure and accuracy lost: {rho:.2f} (n = {len(late)} runs).")
+    return lines
+
+
+def main(argv: list[str]) -> int:
+    """Write the tables."""
+    folder = Path(argv[0]) if argv else RESULTS
+    lines = ["# The claims of STDS, re-examined", "", __doc__.split("\n\n", 2)[2].strip(), ""]
+    for path in sorted(folder.glob("claims_*.jsonl")):
+        runs = read(path)
+        origin = json.loads(path.with_suffix(".origin.json").read_text())
+        name = path.stem.removeprefix("claims_")
+        epochs = next(iter(runs.values()))[0]["config"]["epochs"]
+        dense = _percent(_interval([run["accuracy_test"] for run in runs["dense"]]))
+        lines += [
+            f"## {name}", "",
+            f"{sum(map(len, runs.values()))} runs of {epochs} epochs, dense {dense} % test accuracy; "
+            f"commit {origin['commit']}, {origin['machine']}, torch {origin['versions']['torch']}.", "",
+            "### Accuracy at equal sparsity, %", "", *matched(runs), "",
+            "### Does D control sparsity?", "", *control(runs), "",
+            "### Late collapse and L1 pressure", "", *collapse(runs), "",
+        ]  # fmt: skip
+    (folder / "claims.md").write_text("\n".join(lines))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
