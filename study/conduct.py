@@ -51,7 +51,7 @@ def conduct(spec: StudySpec, address: str | None, command: str, console: Console
             slots = tuning.slots(spec, cpus)
             startup_s = time.perf_counter() - started
             with Display(recorder, slots, console):
-                finished = tuning.run(recorder, spec, slots)
+                finished = tuning.run(recorder, spec, slots, cpus)
             search_s = time.perf_counter() - started - startup_s
             problem = harvest.front(store, search, recorder.ended)
             earlier = before["timings"] or {"startup_s": 0.0, "search_s": 0.0}

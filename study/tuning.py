@@ -84,15 +84,17 @@ class _Searcher(Searcher):
     leaves trials running forever, and cannot set constraints.
     """
 
-    def __init__(self, recorder: Recorder) -> None:
+    def __init__(self, recorder: Recorder, threads: int) -> None:
         super().__init__()
         self.recorder = recorder
+        self.threads = threads
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str:
         suggestion = self.recorder.next()
         if suggestion is None:
             return Searcher.FINISHED  # type: ignore[no-any-return]
-        return {"number": suggestion.number, "train": suggestion.config.model_dump()}
+        config = suggestion.config.model_copy(update={"threads": self.threads})
+        return {"number": suggestion.number, "train": config.model_dump()}
 
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
@@ -167,21 +169,22 @@ def slots(spec: StudySpec, cpus: int) -> int:
     """Trials at once: what the spec says, else as many as the CPUs (and GPUs) hold."""
     if spec.resources.slots:
         return spec.resources.slots
-    fit = cpus // spec.train.threads
+    fit = cpus // max(1, spec.train.threads)
     if spec.resources.gpus_per_trial:
         fit = min(fit, int(ray.cluster_resources().get("GPU", 0) / spec.resources.gpus_per_trial))
     return max(1, fit)
 
 
-def run(recorder: Recorder, spec: StudySpec, slots: int) -> bool:
+def run(recorder: Recorder, spec: StudySpec, slots: int, cpus: int) -> bool:
     """Run trials until the budget is spent (True) or a signal ends it (False). Failed trials are results."""
     for name in ("ray.tune", "ray.train", "ray"):
         logging.getLogger(name).setLevel(logging.ERROR)
-    needs = {"cpu": spec.train.threads, "gpu": spec.resources.gpus_per_trial}
+    threads = spec.train.threads or max(1, cpus // slots)
+    needs = {"cpu": threads, "gpu": spec.resources.gpus_per_trial}
     tuner = tune.Tuner(
         tune.with_resources(TrialRun, needs),
         tune_config=tune.TuneConfig(
-            search_alg=_Searcher(recorder),
+            search_alg=_Searcher(recorder, threads),
             scheduler=_Scheduler(recorder),
             num_samples=-1,  # until the searcher has no more
             max_concurrent_trials=slots,

@@ -69,7 +69,9 @@ class TrainConfig(BaseModel):
         "auto", description="float32, bfloat16 or auto: bfloat16 where the hardware computes in it"
     )
     device: str = Field("auto", description="auto, cpu, cuda or cuda:N")
-    threads: int = Field(1, ge=1, le=1024, description="CPU threads; bit-for-bit repeatable with 1")
+    threads: int = Field(
+        0, ge=0, le=1024, description="CPU threads; 0: all cores, in a study shared by the trials at once"
+    )
 
     @field_validator(
         "dataset", "pruner", "scheduler", "lr_schedule", "threshold_unit", "layer_weighting",
@@ -130,8 +132,8 @@ class TrainConfig(BaseModel):
         return schedules.curve(self.scheduler, self.window_start, self.window_end, **bound)
 
 
-# Where a run happens, not what it computes.
-PLACE = {"device", "data_dir"}
+# Where a run happens, not what it computes (more than one thread may change the last bits).
+PLACE = {"device", "data_dir", "threads"}
 
 
 def config_hash(config: TrainConfig) -> str:

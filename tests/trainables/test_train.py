@@ -1,22 +1,20 @@
 from __future__ import annotations
 
 import math
-import pickle
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 from torch import nn
 
-from trainables import cost, data, models, train
+from trainables import assembly, checkpoint, cost, models
 from trainables.config import TrainConfig
 from trainables.errors import ConfigError
 from trainables.metrics import METRICS
 from trainables.pruners import PRUNERS
 from trainables.train import Row, Training
 
-SHORT = TrainConfig(epochs=3, scheduler="slats", final_threshold=0.4)
+SHORT = TrainConfig(epochs=3, scheduler="slats", final_threshold=0.4, threads=1, precision="float32")
 
 
 def without_time(rows: list[Row]) -> list[Row]:
@@ -36,7 +34,7 @@ def test_rows_have_the_listed_metrics(rows: list[Row]) -> None:
 
 def test_threshold_follows_the_schedule(rows: list[Row]) -> None:
     """S-LATS: d at the end of epoch e is D (u + sin(pi u)/pi), and the L1 pressure stays D / sum(lr)."""
-    final = 0.4 * train.lr_sum(SHORT)
+    final = 0.4 * assembly.lr_sum(SHORT)
     for row in rows:
         u = float(row["progress"] or 0)
         assert row["threshold"] == pytest.approx(final * (u + math.sin(math.pi * u) / math.pi))
@@ -78,10 +76,10 @@ def test_resumed_run_gives_the_same_bits(
     first = Training(config)
     for _ in range(stop_after):
         next(first)
-    train.save(first.state_dict(), tmp_path / "state.pt")
+    checkpoint.save(first.state_dict(), tmp_path / "state.pt")
     torch.manual_seed(12345)  # whatever another run has done to the process's random state
     second = Training(config)
-    second.load_state_dict(train.load(tmp_path / "state.pt"))
+    second.load_state_dict(checkpoint.load(tmp_path / "state.pt"))
     assert without_time(list(second)) == undisturbed[stop_after:]
 
 
@@ -117,54 +115,11 @@ def test_baked_network_is_plain_and_computes_the_same() -> None:
     run = Training(SHORT)
     for row in run:
         last = row
-    model, accuracy, left = train.baked_network(SHORT, run.state_dict())
+    model, accuracy, left = assembly.baked_network(SHORT, run.state_dict())
     _, expected, _ = train.evaluate(run.model, data.load("digits").test)
     assert accuracy == expected
-    assert set(model.state_dict()) == set(train.network(SHORT)[0].state_dict())
+    assert set(model.state_dict()) == set(assembly.network(SHORT)[0].state_dict())
     zeros = sum(int((layer.weight == 0).sum()) for layer in cost.prunable(model).values())
     total = sum(layer.weight.numel() for layer in cost.prunable(model).values())
     assert left == total - zeros
     assert zeros / total == pytest.approx(last["sparsity_params"])
-
-
-def test_loading_a_state_executes_nothing(tmp_path: Path) -> None:
-    class Trap:
-        def __reduce__(self) -> tuple[Any, ...]:
-            return (Path.touch, (tmp_path / "sprung",))
-
-    torch.save({"model": Trap()}, tmp_path / "state.pt")
-    with pytest.raises(pickle.UnpicklingError):
-        train.load(tmp_path / "state.pt")
-    assert not (tmp_path / "sprung").exists()
-
-
-def test_a_failed_save_keeps_the_old_state(tmp_path: Path) -> None:
-    path = tmp_path / "state.pt"
-    train.save({"epoch": 1}, path)
-    with pytest.raises((pickle.PicklingError, AttributeError, TypeError)):
-        train.save({"epoch": lambda: 2}, path)
-    assert train.load(path) == {"epoch": 1}
-
-
-def test_test_split_is_disjoint_and_stratified() -> None:
-    dataset = data.load("digits")
-    parts = [dataset.train, dataset.val, dataset.test]
-    assert [len(part) for part in parts] == [1257, 269, 271] or sum(map(len, parts)) == 1797
-    images = [{tuple(x.flatten().tolist()) for x in part.x} for part in parts]
-    assert not images[0] & images[1]
-    assert not images[0] & images[2]
-    assert not images[1] & images[2]
-    for part in parts:
-        shares = part.y.bincount(minlength=10) / len(part)
-        assert (shares - 0.1).abs().max() < 0.01
-    assert dataset.shape == (1, 8, 8)
-    assert 0 <= float(dataset.train.x.min()) < float(dataset.train.x.max()) <= 1
-
-
-def test_digits_are_scikit_learns() -> None:
-    from sklearn.datasets import load_digits
-
-    images, labels = data.digits()
-    bunch = load_digits()
-    assert torch.equal(images[:, 0] * 16, torch.tensor(bunch.images, dtype=torch.float32))
-    assert torch.equal(labels, torch.tensor(bunch.target))
