@@ -33,7 +33,8 @@ def load(path: Path) -> dict[str, Any]:
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except (RuntimeError, EOFError, KeyError, ValueError) as error:
-        raise ConfigError([f"{path}: damaged, or not a checkpoint ({str(error).splitlines()[0]})"]) from None
+        what = str(error).partition("\n")[0] or "empty"
+        raise ConfigError([f"{path}: damaged, or not a checkpoint ({what})"]) from None
     except pickle.UnpicklingError:
         what = "not a checkpoint: it holds other things than tensors and plain data, which are not loaded"
         raise ConfigError([f"{path}: {what}"]) from None

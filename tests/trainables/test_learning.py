@@ -34,7 +34,7 @@ def test_two_steps_by_hand(name: str) -> None:
     for expected in STEPS[name]:
         parameter.grad = torch.ones(1)
         optimizer.step()
-        assert float(parameter) == pytest.approx(expected, abs=1e-6)
+        assert parameter.item() == pytest.approx(expected, abs=1e-6)
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
@@ -43,4 +43,4 @@ def test_weight_decay_shrinks_without_a_gradient(name: str) -> None:
     optimizer = OPTIMIZERS[name]([parameter], 0.1, 0.0, 0.1)
     parameter.grad = torch.zeros(1)
     optimizer.step()
-    assert float(parameter) < 1
+    assert parameter.item() < 1
