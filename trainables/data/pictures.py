@@ -42,29 +42,27 @@ class Pictures:
             try:
                 self._torchvision(root, train=train, download=True)
             except (OSError, RuntimeError) as error:
-                raise problem(
-                    f"could not fetch {root.name!r}: {error}; by hand: {self._by_hand(root)}"
-                ) from None
+                remedy = f"{self._by_hand(root)} and run this again"
+                raise problem(f"could not fetch {root.name!r} ({error}): {remedy}") from None
 
     def load(self, root: Path, timesteps: int) -> Dataset:
         files = [root / self.place / file for file in self.files]
         absent = [file.name for file in files if not file.exists()]
         if absent:
-            raise missing(
-                root, ", ".join(absent), f"run `{command(root)}`, or by hand: {self._by_hand(root)}"
-            )
+            remedy = f"run `{command(root)}`; without a network {self._by_hand(root)} first"
+            raise missing(root, ", ".join(absent), remedy)
         arrays = shared(root.name, files, lambda: self._decode(root))
         x, y = arrays["train_x"], arrays["train_y"]
         train_rows, val_rows, _ = stratified(y, val=VAL_FRACTION, test=0)
         train = Images(x, y, train_rows, self.normalise, self.augmentation)
-        val = Images(x, y, val_rows, self.normalise, self.augmentation)
+        val = Images(x, y, val_rows, self.normalise)
         x, y = arrays["test_x"], arrays["test_y"]
         test = Images(x, y, torch.arange(len(y)), self.normalise)
         return Dataset(train, val, test, self.classes, self.shape)
 
     def _by_hand(self, root: Path) -> str:
         archives = ", ".join(self.archives)
-        return f"put {archives} from {self.page} into {root / self.place} and run `{command(root)}`"
+        return f"put {archives} from {self.page} into {root / self.place}"
 
     def _torchvision(self, root: Path, *, train: bool, download: bool) -> Any:
         from torchvision import datasets  # 1.9 s that a process does not pay once the arrays are stored

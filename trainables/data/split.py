@@ -26,7 +26,8 @@ class Split(Protocol):
     def batch(self, indices: Tensor, *, augment: bool) -> tuple[Tensor, Tensor]:
         """The samples at ``indices`` [N]: x float32 [N, C, H, W] (event data: [T, N, C, H, W]), labels [N].
 
-        ``augment`` draws a new random view of every sample, where the data set has an augmentation.
+        ``augment`` draws a new random view of every sample, if the data set has an augmentation and this is
+        its training part.
         """
         ...
 
@@ -70,18 +71,18 @@ def normalise(mean: Sequence[float] = (0.0,), std: Sequence[float] = (1.0,), *, 
 def stratified(labels: Tensor, *, val: float, test: float) -> tuple[Tensor, Tensor, Tensor]:
     """Indices of the train, validation and test parts; ``test`` 0 leaves the last one empty.
 
-    Every class gives the same fractions away, at least one sample each, so that a small part is not skewed
-    by the draw. Random by ``SPLIT_SEED``, alike in every process and on every machine.
+    Every class gives the same fractions away, at least one sample each (of one or two samples none), so that
+    a small part is not skewed by the draw. Random by ``SPLIT_SEED``, alike in every process and machine.
     """
     generator = torch.Generator().manual_seed(SPLIT_SEED)
     parts: tuple[list[Tensor], list[Tensor], list[Tensor]] = ([], [], [])
     for label in labels.unique(sorted=True):
         members = (labels == label).nonzero().flatten()
         members = members[torch.randperm(len(members), generator=generator)]
-        n_val, n_test = (max(1, round(len(members) * share)) if share else 0 for share in (val, test))
-        for part, indices in zip(
-            parts, members.split([len(members) - n_val - n_test, n_val, n_test]), strict=True
-        ):
+        given = [
+            max(1, round(len(members) * share)) if share and len(members) > 2 else 0 for share in (val, test)
+        ]
+        for part, indices in zip(parts, members.split([len(members) - sum(given), *given]), strict=True):
             part.append(indices)
     train, validation, held_out = (torch.cat(part) for part in parts)
     return train, validation, held_out
