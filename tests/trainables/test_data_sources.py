@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.trainables import made_data as made
+from tests.trainables import made_events, made_images
 from trainables import data
 from trainables.config import ConfigError
 from trainables.data import __main__ as command
@@ -28,7 +28,7 @@ def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data._load.cache_clear()
 
 
-def complaint(name: str, folder: Path, timesteps: int = made.TIMESTEPS) -> str:
+def complaint(name: str, folder: Path, timesteps: int = made_events.TIMESTEPS) -> str:
     with pytest.raises(ConfigError) as error:
         data.load(name, folder, timesteps).train.batch(torch.arange(9), augment=False)
     (line,) = error.value.problems
@@ -113,10 +113,10 @@ def test_event_shapes_are_spikingjellys(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "make", "file"),
     [
-        ("mnist", made.mnist("MNIST"), "MNIST/raw/train-images-idx3-ubyte"),
-        ("mnist", made.mnist("MNIST"), "MNIST/raw/t10k-labels-idx1-ubyte"),
-        ("cifar10", made.cifar(10), "cifar-10-batches-py/data_batch_3"),
-        ("svhn", made.svhn, "test_32x32.mat"),
+        ("mnist", made_images.mnist("MNIST"), "MNIST/raw/train-images-idx3-ubyte"),
+        ("mnist", made_images.mnist("MNIST"), "MNIST/raw/t10k-labels-idx1-ubyte"),
+        ("cifar10", made_images.cifar(10), "cifar-10-batches-py/data_batch_3"),
+        ("svhn", made_images.svhn, "test_32x32.mat"),
     ],
 )
 def test_a_torn_picture_file_is_named_as_damage(
@@ -132,14 +132,14 @@ def test_a_torn_picture_file_is_named_as_damage(
 
 
 def test_labels_out_of_range_are_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    made.mnist("MNIST")(tmp_path / "mnist", monkeypatch)
+    made_images.mnist("MNIST")(tmp_path / "mnist", monkeypatch)
     path = tmp_path / "mnist" / "MNIST" / "raw" / "train-labels-idx1-ubyte"
     path.write_bytes(path.read_bytes()[:-1] + bytes([10]))
     assert "100 train images with 100 labels from 0 to 10" in complaint("mnist", tmp_path)
 
 
 def test_a_torn_jpeg_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    made.imagenet(tmp_path / "imagenet", monkeypatch)
+    made_images.imagenet(tmp_path / "imagenet", monkeypatch)
     for path in (tmp_path / "imagenet" / "train" / "n01440764").glob("*.JPEG"):
         path.write_bytes(path.read_bytes()[:50])
     assert f"damaged file {tmp_path / 'imagenet' / 'train' / 'n01440764'}" in complaint("imagenet", tmp_path)
@@ -148,7 +148,7 @@ def test_a_torn_jpeg_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 def test_a_damaged_archive_is_neither_deleted_nor_downloaded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made.shd(tmp_path / "shd", monkeypatch)
+    made_events.shd(tmp_path / "shd", monkeypatch)
     path = tmp_path / "shd" / "download" / "shd_test.h5.zip"
     path.write_bytes(path.read_bytes()[:-5])
     line = complaint("shd", tmp_path)
@@ -162,22 +162,22 @@ def test_a_damaged_archive_is_neither_deleted_nor_downloaded(
 
 def test_a_preparation_that_was_cut_off_is_explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root = tmp_path / "shd"
-    made.shd(root, monkeypatch)
-    data.load("shd", tmp_path, made.TIMESTEPS)
-    frames = root / f"frames_number_{made.TIMESTEPS}_split_by_number"
+    made_events.shd(root, monkeypatch)
+    data.load("shd", tmp_path, made_events.TIMESTEPS)
+    frames = root / f"frames_number_{made_events.TIMESTEPS}_split_by_number"
     marker = frames.with_name(f"{frames.name}.building")
     marker.touch()
     data._load.cache_clear()
     assert f"delete {frames} and {marker}" in complaint("shd", tmp_path)
     shutil.rmtree(frames)
     marker.unlink()
-    assert len(data.load("shd", tmp_path, made.TIMESTEPS).train) == 180
+    assert len(data.load("shd", tmp_path, made_events.TIMESTEPS).train) == 80
     (found,) = frames.glob("train/0/0.npz")
     found.write_bytes(b"torn")
     data._load.cache_clear()
-    split = data.load("shd", tmp_path, made.TIMESTEPS).train
+    split = data.load("shd", tmp_path, made_events.TIMESTEPS).train
     with pytest.raises(ConfigError, match=f"damaged file {found}"):
-        split.batch(torch.arange(180), augment=False)
+        split.batch(torch.arange(80), augment=False)
 
 
 # ---- files -----------------------------------------------------------------------------------------------
@@ -198,7 +198,7 @@ def test_folder_ten_is_class_ten(tmp_path: Path) -> None:
 
 
 def test_reading_ahead_gives_the_same_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    made.imagenet(tmp_path / "imagenet", monkeypatch)
+    made_images.imagenet(tmp_path / "imagenet", monkeypatch)
     split = data.load("imagenet", tmp_path, 1).train
     order = torch.randperm(9, generator=torch.Generator().manual_seed(0))
     with torch.random.fork_rng():
@@ -221,7 +221,7 @@ def test_fetch_unpacks_archives_that_are_there(
 ) -> None:
     from torchvision.datasets import MNIST
 
-    made.mnist("MNIST")(tmp_path / "mnist", monkeypatch)
+    made_images.mnist("MNIST")(tmp_path / "mnist", monkeypatch)
     resources = []
     for path in sorted((tmp_path / "mnist" / "MNIST" / "raw").iterdir()):
         packed = path.with_name(f"{path.name}.gz")
