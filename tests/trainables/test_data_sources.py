@@ -19,6 +19,7 @@ from trainables import data
 from trainables.config import ConfigError
 from trainables.data import __main__ as command
 from trainables.data import events, files, pictures
+from trainables.data.augment import CropFlip
 from trainables.data.split import stratified
 
 
@@ -270,3 +271,12 @@ def test_small_data_load_no_library_of_data_sets(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    # CIFAR as in STDS's CIFAR10/train.py; a mirrored house number is another sign, or none
+    [("cifar10", CropFlip(4)), ("cifar100", CropFlip(4)), ("svhn", CropFlip(4, flip=False)), ("mnist", None)],
+)
+def test_augmentation_is_the_documented_one(name: str, expected: CropFlip | None) -> None:
+    assert pictures.PICTURES[name].augmentation == expected
