@@ -13,7 +13,17 @@ import pytest
 ROOT = Path(__file__).parents[1]
 STDLIB = sys.stdlib_module_names
 ALLOWED = {
-    "trainables": {"trainables", "numpy", "torch", "torchvision", "spikingjelly", "pydantic", "rich"},
+    "trainables": {
+        "trainables",
+        "numpy",
+        "torch",
+        "torchvision",
+        "spikingjelly",
+        "pydantic",
+        "rich",
+        "nir",
+        "safetensors",
+    },
     "study": {"study", "trainables", "numpy", "torch", "optuna", "pydantic", "rich", "yaml"},
     "analysis": {"analysis", "numpy", "scipy", "pandas", "plotly", "jinja2", "markupsafe"},
 }

@@ -68,8 +68,7 @@ def evaluate(model: nn.Module, split: data.Split, loss: Loss, precision: torch.d
     """Mean loss and accuracy on ``split``, in evaluation mode."""
     model.eval()
     total = hits = 0.0
-    for indices in torch.arange(len(split)).split(EVAL_BATCH):
-        x, y = split.batch(indices, augment=False)
+    for x, y in data.batches(split, torch.arange(len(split)), EVAL_BATCH, augment=False):
         activity = mean_activity(model, x, precision)
         total += float(loss(activity, y)) * len(y)
         hits += float((activity.argmax(1) == y).sum())

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 import torch
 
-from trainables import cost, machine, neurons, pruners
+from trainables import cost, data, machine, neurons, pruners
 from trainables.assembly import dataset, evaluate, final_threshold, mean_activity, pruned_network
 from trainables.config import PLACE, TrainConfig
 from trainables.errors import ConfigError
@@ -132,10 +132,11 @@ class Training(Iterator[Row]):
         """One pass over the training part in a new order; mean loss and accuracy over its samples."""
         self.model.train()
         order = torch.randperm(len(self.train_split), generator=self.order)
+        order = order[: self.steps_per_epoch * self.batch_size]
         step = self.epoch * self.steps_per_epoch
         losses, hits = [], []
-        for indices in order.split(self.batch_size)[: self.steps_per_epoch]:
-            x, y = self.train_split.batch(indices, augment=self.config.augment)
+        augment = self.config.augment
+        for x, y in data.batches(self.train_split, order, self.batch_size, augment=augment):
             for group in self.optimizer.param_groups:
                 group["lr"] = float(self.lrs[step])
             activity = mean_activity(self.model, x, self.precision)

@@ -23,6 +23,7 @@ from trainables.data.imagenet import ImageFolder
 from trainables.data.pictures import PICTURES
 from trainables.data.problems import problem
 from trainables.data.split import SPLIT_SEED, Dataset, Split
+from trainables.errors import unknown
 
 __all__ = ["DATASETS", "SPLIT_SEED", "Dataset", "Source", "Split", "batches", "load"]
 
@@ -78,9 +79,7 @@ def load(name: str, folder: Path, timesteps: int) -> Dataset:
     needs no shortcut. ConfigError: unknown name, missing or damaged files.
     """
     if name not in DATASETS:
-        from trainables.config import unknown
-
-        raise problem(unknown("data set", name, list(DATASETS)))
+        raise problem(unknown("data set", name, DATASETS))
     return _load(name, folder.expanduser().resolve(), timesteps if DATASETS[name].temporal else 0)
 
 

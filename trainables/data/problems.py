@@ -5,10 +5,8 @@ from __future__ import annotations
 import zipfile
 import zlib
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from trainables.config import ConfigError
+from trainables.errors import ConfigError
 
 # What the readers of torchvision, SpikingJelly, numpy and PIL raise at a file that is not what it should be.
 UNREADABLE = (
@@ -25,9 +23,6 @@ UNREADABLE = (
 
 def problem(line: str) -> ConfigError:
     """A ConfigError of one line."""
-    # Imported late: the config lists the data sets by name, so it imports this package.
-    from trainables.config import ConfigError
-
     return ConfigError([line])
 
 
