@@ -1,4 +1,4 @@
-"""From a config to the parts of its run: data, network, pruner, final threshold; and back from a checkpoint."""
+"""From a config to the parts of its run, and from a checkpoint back to a network."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from tests.trainables import made_events, made_images
 from trainables import data
-from trainables.config import ConfigError
+from trainables.errors import ConfigError
 
 
 @dataclass(frozen=True)

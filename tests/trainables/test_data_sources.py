@@ -16,7 +16,7 @@ import torch
 
 from tests.trainables import made_events, made_images
 from trainables import data
-from trainables.config import ConfigError
+from trainables.errors import ConfigError
 from trainables.data import __main__ as command
 from trainables.data import events, files, pictures
 from trainables.data.augment import CropFlip

@@ -116,7 +116,8 @@ def test_baked_network_is_plain_and_computes_the_same() -> None:
     for row in run:
         last = row
     model, accuracy, left = assembly.baked_network(SHORT, run.state_dict())
-    _, expected, _ = train.evaluate(run.model, data.load("digits").test)
+    test = assembly.dataset(SHORT).test
+    _, expected = assembly.evaluate(run.model, test, run.loss, torch.float32)
     assert accuracy == expected
     assert set(model.state_dict()) == set(assembly.network(SHORT)[0].state_dict())
     zeros = sum(int((layer.weight == 0).sum()) for layer in cost.prunable(model).values())

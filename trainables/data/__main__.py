@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from trainables.config import ConfigError, unknown
+from trainables.errors import ConfigError, unknown
 from trainables.data import DATASETS, load
 
 
