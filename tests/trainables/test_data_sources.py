@@ -16,11 +16,11 @@ import torch
 
 from tests.trainables import made_events, made_images
 from trainables import data
-from trainables.errors import ConfigError
 from trainables.data import __main__ as command
 from trainables.data import events, files, pictures
 from trainables.data.augment import CropFlip
 from trainables.data.split import stratified
+from trainables.errors import ConfigError
 
 
 @pytest.fixture(autouse=True)

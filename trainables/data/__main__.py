@@ -6,8 +6,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from trainables.errors import ConfigError, unknown
 from trainables.data import DATASETS, load
+from trainables.errors import ConfigError, unknown
 
 
 def main(argv: list[str]) -> int:
