@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import torch
 from pydantic import Field
 from spikingjelly.activation_based import neuron, surrogate
 from torch import Tensor, nn
@@ -57,12 +56,12 @@ def reset(model: nn.Module) -> None:
             forget()
 
 
-@torch.no_grad()
-def kaiming(module: nn.Module) -> nn.Module:
-    """He initialisation (fan out) of every convolution, biases 0: as torchvision's ResNet and VGG."""
+def he(module: nn.Module) -> nn.Module:
+    """He initialisation (2015) of every convolution (fan out, as in ResNet) and linear layer, biases 0."""
     for layer in module.modules():
-        if isinstance(layer, nn.Conv2d):
-            nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
+        if isinstance(layer, (nn.Conv2d, nn.Linear)):
+            mode = "fan_out" if isinstance(layer, nn.Conv2d) else "fan_in"
+            nn.init.kaiming_normal_(layer.weight, mode=mode, nonlinearity="relu")
             if layer.bias is not None:
                 nn.init.zeros_(layer.bias)
     return module

@@ -15,7 +15,7 @@ from pydantic import Field
 from spikingjelly.activation_based import functional, layer, neuron, surrogate
 from torch import nn
 
-from trainables.models.parts import DirectEncoding, Shape, Share, Width, kaiming
+from trainables.models.parts import DirectEncoding, Shape, Share, Width, he
 
 Widths = Annotated[tuple[Width, ...], Field(max_length=64)]
 
@@ -36,7 +36,7 @@ def _sew_resnet(name: str, timesteps: int, shape: Shape, classes: int, zero_init
     )
     functional.set_step_mode(net, "m")
     stem = nn.Sequential(nn.Conv2d(shape[0], 64, 7, stride=2, padding=3, bias=False), nn.BatchNorm2d(64))
-    parts: OrderedDict[str, nn.Module] = OrderedDict(conv1=DirectEncoding(kaiming(stem), timesteps))
+    parts: OrderedDict[str, nn.Module] = OrderedDict(conv1=DirectEncoding(he(stem), timesteps))
     for name in ("sn1", "maxpool", "layer1", "layer2", "layer3", "layer4", "avgpool"):
         parts[name] = getattr(net, name)
     parts["flatten"] = layer.Flatten(start_dim=1, step_mode="m")
@@ -82,11 +82,12 @@ def _spiking_vgg(
     head.append(layer.Linear(widths[-2], classes))
     classifier = nn.Sequential(*head)
     functional.set_step_mode(classifier, "m")
+    # Not the zoo's normal(0, 0.01) for linear layers: under it no hidden neuron fires at first.
     return nn.Sequential(
         OrderedDict(
-            conv1=DirectEncoding(kaiming(stem), timesteps),
-            features=kaiming(layers[2:]),
-            classifier=classifier,
+            conv1=DirectEncoding(he(stem), timesteps),
+            features=he(layers[2:]),
+            classifier=he(classifier),
         )
     )
 
