@@ -140,7 +140,7 @@ def build(
     require_network(name)
     # Not torch.manual_seed: it would reseed every GPU too, which nothing here gives back.
     with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
         if ":" in name:
-            return build_imported(name, timesteps, shape, classes, args or {})
+            return build_imported(name, timesteps, shape, classes, seed, args or {})
+        torch.default_generator.manual_seed(seed)
         return MODELS[name](timesteps, shape, classes, tau, **(args or {}))

@@ -80,7 +80,9 @@ def adapt(name: str, net: nn.Module, timesteps: int, shape: Shape, classes: int)
     adapted = Adapter(net, timesteps, way)
     answer = _answer(adapted, images)
     if not _axes(answer, samples):
-        raise ConfigError([f"network {name}: {_complaint(answer, images, way)}"])
+        raise ConfigError(
+            [f"network {name}: {_complaint(from_images if way == 'steps' else answer, images, way)}"]
+        )
     if answer.shape[2] != classes:
         outputs, rule = answer.shape[2], "it is told in network_args, e.g. num_classes"
         raise ConfigError([f"network {name}: has {outputs} outputs, the data have {classes} classes; {rule}"])
@@ -151,10 +153,15 @@ def _axes(answer: Any, samples: int) -> int:
     return answer.dim() if fits else 0
 
 
+def said(error: Exception) -> str:
+    """An exception in one line: its type and what it says."""
+    return " ".join(f"{type(error).__name__}: {error}".split())
+
+
 def _complaint(answer: Any, images: Tensor, way: str) -> str:
     """What is wrong with an answer that is no activity."""
     given = f"a forward pass on zeros {list(images.shape)} ({way})"
     if isinstance(answer, Exception):
-        return f"{given} failed: " + " ".join(f"{type(answer).__name__}: {answer}".split())
+        return f"{given} failed: {said(answer)}"
     got = f"a tensor {list(answer.shape)}" if isinstance(answer, Tensor) else f"a {type(answer).__name__}"
     return f"{given} gave {got}; must give [T, {len(images)}, classes] or [{len(images)}, classes]"

@@ -11,17 +11,18 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 
 from trainables.errors import ConfigError, unknown
-from trainables.models.adapter import adapt
+from trainables.models.adapter import adapt, said
 from trainables.models.parts import Shape
 
 IMPORT_PATH = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
 
 
 def build_imported(
-    path: str, timesteps: int, shape: Shape, classes: int, args: Mapping[str, Any]
+    path: str, timesteps: int, shape: Shape, classes: int, seed: int, args: Mapping[str, Any]
 ) -> nn.Module:
     """The network that ``path(**args)`` makes, fitted to the contract by :func:`adapter.adapt`.
 
@@ -38,6 +39,8 @@ def build_imported(
     """
     factory = _find(path)
     _check_arguments(path, factory, args)
+    # After the import, which may draw numbers, and does so in a process's first network only.
+    torch.default_generator.manual_seed(seed)
     try:
         net = factory(**args)
     except Exception as error:
@@ -45,11 +48,6 @@ def build_imported(
     if not isinstance(net, nn.Module):
         raise ConfigError([f"network {path}: made a {type(net).__name__}; must make a torch.nn.Module"])
     return adapt(path, net, timesteps, shape, classes)
-
-
-def said(error: Exception) -> str:
-    """An exception in one line: its type and what it says."""
-    return " ".join(f"{type(error).__name__}: {error}".split())
 
 
 def _find(path: str) -> Callable[..., Any]:

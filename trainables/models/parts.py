@@ -59,9 +59,12 @@ def reset(model: nn.Module) -> None:
 def he(module: nn.Module) -> nn.Module:
     """He initialisation (2015) of every convolution (fan out, as in ResNet) and linear layer, biases 0."""
     for layer in module.modules():
-        if isinstance(layer, (nn.Conv2d, nn.Linear)):
-            mode = "fan_out" if isinstance(layer, nn.Conv2d) else "fan_in"
-            nn.init.kaiming_normal_(layer.weight, mode=mode, nonlinearity="relu")
-            if layer.bias is not None:
-                nn.init.zeros_(layer.bias)
+        if isinstance(layer, nn.Conv2d):
+            nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
+        elif isinstance(layer, nn.Linear):
+            nn.init.kaiming_normal_(layer.weight, mode="fan_in", nonlinearity="relu")
+        else:
+            continue
+        if layer.bias is not None:
+            nn.init.zeros_(layer.bias)
     return module
