@@ -70,6 +70,18 @@ class Accumulate(nn.Module):
         self.total = current if self.total is None else self.total + current
         return self.total
 
+class AnyShape(Accumulate):
+    """Takes frames for one step of one more axis, without an error."""
+    def forward(self, x):
+        current = self.fc(x.flatten(-3))
+        self.total = current if self.total is None else self.total + current
+        return self.total
+
+class Stateless(nn.Sequential):
+    """No spikes at all: a linear readout."""
+    def __init__(self):
+        super().__init__(nn.Flatten(-3), nn.Linear(16, 3))
+
 class Stem(nn.Module):
     """A convolution in single-step mode before the repetition: takes images only, answers by steps."""
     def __init__(self, T):
@@ -133,6 +145,8 @@ def fresh(name: str, attribute: str, **args: object) -> nn.Module:
         ("Flattens", "steps", "s"),
         ("Centres", "steps", "s"),
         ("Accumulate", "steps", None),
+        ("AnyShape", "steps", None),
+        ("Stateless", "sequence", None),
     ],
 )
 def test_single_step_networks_compute_what_a_loop_computes(
@@ -283,6 +297,7 @@ def test_modules_that_cannot_be_imported(mynet: str, tmp_path: Path) -> None:
     for text, said in {
         "import no_such_dependency": "ModuleNotFoundError: No module named 'no_such_dependency'",
         "def f(:": "SyntaxError",
+        "raise SystemExit(2)": "SystemExit: 2",
         "1 / 0": "ZeroDivisionError: division by zero",
     }.items():
         broken = f"broken{next(numbers)}"

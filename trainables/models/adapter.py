@@ -64,7 +64,8 @@ def adapt(name: str, net: nn.Module, timesteps: int, shape: Shape, classes: int)
 
     1. images and frames both give [T, N, classes]: as it is
     2. it answers images with a time axis and does not take frames: with images
-    3. modules in SpikingJelly's step mode 's': set to 'm' where that computes the same, else step by step
+    3. modules in SpikingJelly's step mode 's', or none that has a step mode and images give no time axis but
+       frames do: as a sequence (in mode 'm') where that computes the same, else step by step
     4. it takes frames: as a sequence
     5. it takes images: once if it has modules in step mode 'm', else step by step
 
@@ -94,7 +95,7 @@ def _way(net: nn.Module, shape: Shape, axes_of_images: int, axes_of_frames: int)
     modes = set(step_modes(net))
     if axes_of_images == 3 and not axes_of_frames:
         return "images"
-    if "s" in modes:
+    if "s" in modes or (not modes and (axes_of_images, axes_of_frames) == (2, 3)):
         if not _runs_multi_step(net, shape):
             return "steps"
         functional.set_step_mode(net, "m")
@@ -153,7 +154,7 @@ def _axes(answer: Any, samples: int) -> int:
     return answer.dim() if fits else 0
 
 
-def said(error: Exception) -> str:
+def said(error: BaseException) -> str:
     """An exception in one line: its type and what it says."""
     return " ".join(f"{type(error).__name__}: {error}".split())
 

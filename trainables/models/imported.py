@@ -66,7 +66,7 @@ def _find(path: str) -> Callable[..., Any]:
         hint = f"; did you mean {near[0]!r}?" if near else ""
         problem = f"network {path}: no module {error.name!r} is installed or in {here}{hint}"
         raise ConfigError([problem]) from None
-    except Exception as error:  # whatever the user's file does when it is imported
+    except (Exception, SystemExit) as error:  # SystemExit: a script that reads its own command line
         raise ConfigError([f"network {path}: cannot be imported: {said(error)}"]) from error
     if not hasattr(module, name):
         public = [known for known, value in vars(module).items() if known[:1] != "_" and callable(value)]

@@ -36,7 +36,7 @@ def sixconv(
         parts[f"lif{n}"] = lif(tau)
         if n in (3, 6):
             parts[f"pool{n}"] = layer.MaxPool2d(2, step_mode="m")
-    parts["flatten"] = layer.Flatten(start_dim=1, step_mode="m")
+    parts["flat"] = layer.Flatten(start_dim=1, step_mode="m")
     parts["dropout7"] = layer.Dropout(dropout, step_mode="m")
     parts["fc7"] = layer.Linear(channels * (height // 4) * (width // 4), hidden, bias=False, step_mode="m")
     parts["lif7"] = lif(tau)

@@ -39,7 +39,7 @@ def _sew_resnet(name: str, timesteps: int, shape: Shape, classes: int, zero_init
     parts: OrderedDict[str, nn.Module] = OrderedDict(conv1=DirectEncoding(he(stem), timesteps))
     for name in ("sn1", "maxpool", "layer1", "layer2", "layer3", "layer4", "avgpool"):
         parts[name] = getattr(net, name)
-    parts["flatten"] = layer.Flatten(start_dim=1, step_mode="m")
+    parts["flat"] = layer.Flatten(start_dim=1, step_mode="m")
     parts["fc"] = net.fc
     return nn.Sequential(parts)
 
