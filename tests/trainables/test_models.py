@@ -13,7 +13,7 @@ import torchvision
 from spikingjelly.activation_based import neuron
 from torch import Tensor, nn
 
-from trainables import cost, models
+from trainables import cost
 from trainables.errors import ConfigError
 from trainables.models import MODELS, Shape, build, reset
 
@@ -272,45 +272,11 @@ def test_every_neuron_is_the_papers(name: str, settings: Settings) -> None:
     assert {type(node.surrogate_function).__name__ for node in nodes} == {"ATan"}
 
 
-@pytest.mark.parametrize(
-    ("name", "args", "line"),
-    [
-        ("6conv2fc", {"chanels": 8}, "network_args: unknown argument 'chanels': did you mean 'channels'?"),
-        ("6conv2fc", {"channels": 0}, "network_args.channels: got 0, .* greater than or equal to 1; .* 256"),
-        ("6conv2fc", {"dropout": 1.0}, "network_args.dropout: got 1.0, .* less than 1; the default is 0.5"),
-        ("mlp", {"hidden": 256}, r"network_args.hidden: got 256, .* tuple; the default is \(256,\)"),
-        ("mlp", {"hidden": [8, "many"]}, "network_args.hidden.1: got 'many', .* integer"),
-        ("digits_net", {"width": 2}, "network_args: unknown argument 'width': known: none yet"),
-        ("sew_resnet18", {"zero_init": True}, "did you mean 'zero_init_residual'?"),
-    ],
-)
-def test_arguments_that_a_network_does_not_take(name: str, args: dict[str, Any], line: str) -> None:
-    with pytest.raises(ConfigError, match=line) as caught:
-        build(name, 2, (3, 32, 32), 10, 2.0, 0, args)
-    assert len(caught.value.problems) == 1
-
-
-def test_all_bad_arguments_at_once() -> None:
-    with pytest.raises(ConfigError) as caught:
-        build("6conv2fc", 2, (3, 32, 32), 10, 2.0, 0, {"channels": -1, "hiden": 3})
-    assert len(caught.value.problems) == 2
-
-
 def test_zero_init_makes_every_block_the_identity() -> None:
     model = build("sew_resnet18", 1, (1, 32, 32), 2, 2.0, 0, {"zero_init_residual": True})
     last = [value for key, value in model.named_parameters() if key.endswith("bn2.weight")]
     assert len(last) == 8
     assert not any(bool(value.any()) for value in last)
-
-
-def test_names_of_networks() -> None:
-    assert [models.require_network(name) for name in MODELS] == list(MODELS)
-    assert models.require_network("package.module:Name") == "package.module:Name"
-    with pytest.raises(ValueError, match="unknown network 'digit_net': did you mean 'digits_net'"):
-        models.require_network("digit_net")
-    for name in (":Net", "mynet:", "my net:Net", "mynet:Net:2", "mynet.:Net", "2net:Net"):
-        with pytest.raises(ValueError, match=r"an import path is package\.module:Name"):
-            models.require_network(name)
 
 
 def test_he_initialisation_of_the_resnet() -> None:
