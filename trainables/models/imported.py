@@ -1,0 +1,99 @@
+"""Any network by import path: ``package.module:Name``, a ``torch.nn.Module`` class or a factory of one."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import re
+import sys
+from collections.abc import Callable, Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from trainables.errors import ConfigError, unknown
+from trainables.models.adapter import adapt, said
+from trainables.models.parts import Shape
+
+IMPORT_PATH = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
+
+
+def build_imported(
+    path: str, timesteps: int, shape: Shape, classes: int, seed: int, args: Mapping[str, Any]
+) -> nn.Module:
+    """The network that ``path(**args)`` makes, fitted to the contract by :func:`adapter.adapt`.
+
+    It gets what the user gave in ``args`` and nothing else: a factory that wants the number of time steps,
+    classes or colours is told them there, e.g. ``{"T": 4, "num_classes": 10}``; ``tau`` does not reach it.
+
+    Modules are looked for where Python does and then in the current folder, so that ``mynet:Net`` is
+    ``mynet.py`` beside where the command runs. Ray gives trials the folder of the launch on their search
+    path: on a cluster it must be on shared storage, or be uploaded (``ray job submit --working-dir .``), or
+    the package be installed on every node. Importing a module runs its code.
+
+    Everything that goes wrong is one ConfigError: no such module, one that fails while it is imported, no
+    such name in it, not callable, arguments it refuses, not an ``nn.Module``, and outputs that do not fit.
+    """
+    factory = _find(path)
+    _check_arguments(path, factory, args)
+    # After the import, which may draw numbers, and does so in a process's first network only.
+    torch.default_generator.manual_seed(seed)
+    try:
+        net = factory(**args)
+    except Exception as error:
+        raise ConfigError([f"network {path}: could not be built: {said(error)}"]) from error
+    if not isinstance(net, nn.Module):
+        raise ConfigError([f"network {path}: made a {type(net).__name__}; must make a torch.nn.Module"])
+    return adapt(path, net, timesteps, shape, classes)
+
+
+def _find(path: str) -> Callable[..., Any]:
+    module_name, _, name = path.partition(":")
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.append(here)  # last: a user's file must not hide what libraries import
+    importlib.invalidate_caches()  # the file may be younger than Python's last look into the folder
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
+            raise ConfigError([f"network {path}: cannot be imported: {said(error)}"]) from error
+        files = sorted(file.stem for file in Path(here).glob("*.py"))
+        near = get_close_matches(module_name, files, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        problem = f"network {path}: no module {error.name!r} is installed or in {here}{hint}"
+        raise ConfigError([problem]) from None
+    except (Exception, SystemExit) as error:  # SystemExit: a script that reads its own command line
+        raise ConfigError([f"network {path}: cannot be imported: {said(error)}"]) from error
+    if not hasattr(module, name):
+        public = [known for known, value in vars(module).items() if known[:1] != "_" and callable(value)]
+        raise ConfigError([f"network {path}: " + unknown(f"name in {module_name}", name, public)])
+    found = getattr(module, name)
+    if isinstance(found, nn.Module):
+        rule = "every trial needs one of its own: name its class or a function that makes it"
+        raise ConfigError([f"network {path}: is a network that is built already; {rule}"])
+    if not callable(found):
+        rule = "must be an nn.Module class or a function that makes one"
+        raise ConfigError([f"network {path}: is a {type(found).__name__}; {rule}"])
+    factory: Callable[..., Any] = found
+    return factory
+
+
+def _check_arguments(path: str, factory: Callable[..., Any], args: Mapping[str, Any]) -> None:
+    """ConfigError for keywords that the factory does not know, and for those it needs and did not get."""
+    try:
+        parameters = inspect.signature(factory).parameters.values()
+    except ValueError:  # some builtins have no signature: calling them will tell
+        return
+    named = [p for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
+    names = [p.name for p in named]
+    problems = []
+    if not any(p.kind is p.VAR_KEYWORD for p in parameters):
+        problems = [unknown("argument", key, names) for key in args if key not in names]
+    needed = [p.name for p in named if p.default is p.empty and p.name not in args]
+    problems += [f"argument {key!r} is needed and was not given" for key in needed]
+    if problems:
+        raise ConfigError([f"network {path}: network_args: {problem}" for problem in problems])
