@@ -95,8 +95,7 @@ class TrainConfig(BaseModel):
     @field_validator("network")
     @classmethod
     def _network_is_known(cls, name: str) -> str:
-        """A path to somebody's code is imported when the network is built, not here."""
-        return name if ":" in name else require_known("network", name, models.MODELS)
+        return models.require_network(name)
 
     @field_validator("network_args", mode="before")
     @classmethod
@@ -115,6 +114,12 @@ class TrainConfig(BaseModel):
         if name.startswith("cuda:") and name[5:].isdigit():
             return name
         return require_known("device", name, ["auto", "cpu", "cuda"])
+
+    @model_validator(mode="after")
+    def _network_takes_the_arguments(self) -> Self:
+        if self.network in models.MODELS:  # those of other people's code are checked when it is called
+            models.MODELS[self.network].checked(self.network_args)
+        return self
 
     @model_validator(mode="after")
     def _window_is_open(self) -> Self:
