@@ -27,7 +27,6 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -35,11 +34,10 @@ import nir
 import torch
 from spikingjelly.activation_based import functional, layer, neuron
 from spikingjelly.activation_based.nir_exchange import export_to_nir, import_from_nir
-from torch import Tensor, fx, nn
+from torch import fx, nn
 from torch.fx.passes.shape_prop import ShapeProp
 
 from trainables.config import ConfigError
-from trainables.cost import spiking_nodes
 from trainables.export.atomic import atomically
 from trainables.export.onestep import calls, fold_batchnorm, replace
 
@@ -56,7 +54,7 @@ NODES = (
 def to_nir(
     model: nn.Module, shape: tuple[int, ...], path: Path, metadata: Mapping[str, str] | None = None
 ) -> nir.NIRGraph:
-    """Write baked ``model`` for one step of input ``shape`` (no batch dimension) to ``path``; returns the graph.
+    """Write one step of baked ``model``, for inputs of ``shape`` (no batch dimension); returns the graph.
 
     ConfigError with a line for every layer that NIR can't express; nothing is written then.
     """
@@ -69,7 +67,8 @@ def to_nir(
 
 def from_nir(path: Path) -> fx.GraphModule:
     """The network in ``path``: maps currents [T, N, *shape] to (class activity [T, N, classes], state)."""
-    return import_from_nir(path, dt=DT_S, step_mode="m")
+    net: fx.GraphModule = import_from_nir(path, dt=DT_S, step_mode="m")
+    return net
 
 
 def expressible(model: nn.Module, shape: tuple[int, ...]) -> fx.GraphModule:
@@ -124,9 +123,7 @@ def _problem(module: Any) -> str | None:
 def _spikes(net: fx.GraphModule, node: fx.Node) -> bool:
     """Whether what reaches ``node`` comes straight from neurons."""
     source = node.all_input_nodes[0]
-    return source.op == "call_module" and isinstance(
-        net.get_submodule(str(source.target)), neuron.BaseNode
-    )
+    return source.op == "call_module" and isinstance(net.get_submodule(str(source.target)), neuron.BaseNode)
 
 
 def _any_spike(pool: nn.MaxPool2d) -> tuple[nn.Module, ...]:
@@ -155,61 +152,3 @@ def _fixed(pool: nn.AdaptiveAvgPool2d, size: tuple[int, ...]) -> nn.AvgPool2d | 
         return None
     kernel = (size[-2] // outputs[0], size[-1] // outputs[1])
     return nn.AvgPool2d(kernel, kernel, (0, 0))
-
-
-@dataclass(frozen=True)
-class Agreement:
-    """What a network and its export did with the same ``samples``, as fractions in [0, 1].
-
-    ``spikes``: (neuron, step, sample) triples with equal spikes. ``classes``: samples with the same winner;
-    where several classes win within 1e-6, any of them counts, since the order of a sum decides.
-    """
-
-    spikes: float
-    neurons: int
-    classes: float
-    samples: int
-
-
-@torch.no_grad()
-def agreement(model: nn.Module, path: Path, x: Tensor) -> Agreement:
-    """Read ``path`` back and run it beside ``model`` on x [N, C, H, W], or [T, N, C, H, W] for frames."""
-    expected: dict[str, Tensor] = {}
-    found: dict[str, Tensor] = {}
-    model.eval()
-    functional.reset_net(model)
-    nodes = spiking_nodes(model)
-    names = {
-        name: f"_{name}".replace(".", "_") if name[0].isdigit() else name.replace(".", "_")
-        for name, module in model.named_modules()
-        if any(module is node for node in nodes)
-    }
-    rates = _record(model, names, x, expected).mean(0)
-    functional.reset_net(model)
-    again = from_nir(path)
-    steps = len(next(iter(expected.values())))
-    frames = x if x.dim() > 4 else x.expand(steps, *x.shape)
-    won = _record(again, {name: name for name in names.values()}, frames, found).mean(0).argmax(1)
-    equal = sum(int((expected[name] == found[name]).sum()) for name in expected)
-    winners = rates.gather(1, won[:, None])[:, 0] >= rates.max(1).values - 1e-6
-    total = sum(spikes.numel() for spikes in expected.values())
-    samples = len(won)
-    return Agreement(equal / total, total // (steps * samples), float(winners.float().mean()), samples)
-
-
-def _record(net: nn.Module, names: Mapping[str, str], x: Tensor, spikes: dict[str, Tensor]) -> Tensor:
-    """Run ``net``, keep the output of the layers called ``names`` (own name -> key); the output."""
-
-    def keep(key: str) -> Any:
-        def hook(layer: nn.Module, inputs: Any, output: Any) -> None:
-            spikes[key] = output[0] if isinstance(output, tuple) else output
-
-        return hook
-
-    handles = [net.get_submodule(name).register_forward_hook(keep(key)) for name, key in names.items()]
-    try:
-        output = net(x)
-    finally:
-        for handle in handles:
-            handle.remove()
-    return output[0] if isinstance(output, tuple) else output

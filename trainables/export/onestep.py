@@ -111,10 +111,14 @@ def fold_batchnorm(model: nn.Module) -> fx.GraphModule:
                 "convolution or linear layer that feeds nothing else, with running statistics"
             )
             continue
-        statistics = [norm.running_mean.double(), norm.running_var.double()]
-        bias = None if affine.bias is None else affine.bias.double()
         weight, bias = fuse_conv_bn_weights(
-            affine.weight.double(), bias, *statistics, norm.eps, norm.weight, norm.bias
+            affine.weight.double(),
+            None if affine.bias is None else affine.bias.double(),
+            norm.running_mean.double(),
+            norm.running_var.double(),
+            norm.eps,
+            norm.weight,
+            norm.bias,
         )
         affine.bias = nn.Parameter(bias.to(affine.weight.dtype))
         affine.weight = nn.Parameter(weight.to(affine.weight.dtype))
