@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from pathlib import Path
 from typing import Any
 
+import h5py
 import nir
 import pytest
 import torch
@@ -28,7 +30,7 @@ from trainables.export import (
 )
 from trainables.export.exchange import DT_S, expressible
 
-CONFIG = TrainConfig(epochs=2, scheduler="slats", final_threshold=0.3, device="cpu")
+CONFIG = TrainConfig(epochs=3, scheduler="slats", final_threshold=0.1, device="cpu")
 SHAPE = (1, 8, 8)
 IMAGES = data.load("digits").test.x[:64]
 
@@ -74,7 +76,7 @@ def average_pooling(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def outputs(net: nn.Module, x: torch.Tensor, steps: int | None = None) -> torch.Tensor:
-    """Class activity [T, N, classes] of a network, or of the graph of one of its steps run ``steps`` times."""
+    """Class activity [T, N, classes] of a network, or of the graph of one step, run ``steps`` times."""
     with torch.no_grad():
         result: torch.Tensor = net(x) if steps is None else torch.stack([net(x) for _ in range(steps)])
     functional.reset_net(net)
@@ -185,7 +187,10 @@ def test_one_step_repeated_is_the_network_and_folding_keeps_its_spikes(trained: 
     [
         (nn.Sequential(nn.BatchNorm2d(1), nn.Conv2d(1, 2, 3)), "normalisation 0 "),
         (nn.Sequential(nn.Conv2d(1, 2, 3), nn.MaxPool2d(2), nn.BatchNorm2d(2)), "normalisation 2 "),
-        (nn.Sequential(nn.Conv2d(1, 2, 3), nn.AvgPool2d(2, padding=1), nn.BatchNorm2d(2)), "normalisation 2 "),
+        (
+            nn.Sequential(nn.Conv2d(1, 2, 3), nn.AvgPool2d(2, padding=1), nn.BatchNorm2d(2)),
+            "normalisation 2 ",
+        ),
         (
             nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2, track_running_stats=False)),
             "running statistics",
@@ -283,10 +288,8 @@ def test_one_euler_step_of_the_nir_neuron_is_spikingjellys_step(
     v = torch.full((3,), float(node.v_reset), dtype=torch.float64)
     expected = []
     for x in currents:
-        if tau_s is None:
-            v = v + DT_S * r * x
-        else:
-            v = v + DT_S / tau_s * (torch.tensor(found.v_leak) - v + r * x)
+        slope = r * x if tau_s is None else (torch.tensor(found.v_leak) - v + r * x) / tau_s
+        v = v + DT_S * slope
         spikes = v >= torch.tensor(found.v_threshold)
         v = torch.where(spikes, torch.tensor(found.v_reset), v)
         expected.append(spikes.double())
@@ -377,13 +380,19 @@ NODE = neuron.IFNode()
 @pytest.mark.parametrize(
     ("net", "lines"),
     [
-        (nn.Sequential(nn.Conv2d(1, 1, 3), nn.MaxPool2d(2)), ["1: a maximum of currents has no NIR form"]),
+        (
+            nn.Sequential(nn.Conv2d(1, 1, 3), nn.MaxPool2d(2)),
+            ["1: a maximum has a NIR form for spikes alone"],
+        ),
         (nn.Sequential(neuron.IFNode(), nn.MaxPool2d(2, ceil_mode=True)), ["1: a maximum"]),
         (nn.Sequential(nn.ReLU(), nn.Sigmoid()), ["0: ReLU has no NIR node", "1: Sigmoid has no NIR node"]),
-        (nn.Sequential(neuron.IFNode(v_reset=None)), ["0: NIR has no soft reset; nearest valid: v_reset=0.0"]),
+        (
+            nn.Sequential(neuron.IFNode(v_reset=None)),
+            ["0: NIR has no soft reset; nearest valid: v_reset=0.0"],
+        ),
         (nn.Sequential(nn.Conv2d(2, 2, 3, groups=2)), ["0: SpikingJelly's exporter takes"]),
         (nn.Sequential(NODE, nn.Conv2d(2, 2, 3, padding=1), NODE), ["0: neurons that run twice"] * 2),
-        (nn.Sequential(nn.Conv2d(2, 2, 3), Clipped()), ["clamp has no NIR node"]),
+        (nn.Sequential(nn.Conv2d(2, 2, 3), Clipped()), ["the function clamp has no NIR node"]),
         (nn.Sequential(nn.AdaptiveAvgPool2d(5)), ["0: AdaptiveAvgPool2d has no NIR node"]),
         (nn.Sequential(Branching()), ["can't be written as a graph"]),
     ],
@@ -395,3 +404,156 @@ def test_what_nir_can_not_express_is_named(net: nn.Module, lines: list[str], tmp
     for line, problem in zip(lines, error.value.problems, strict=True):
         assert line in problem
     assert list(tmp_path.iterdir()) == []
+
+
+# --- the command
+
+
+def run(capsys: pytest.CaptureFixture[str], *argv: str | Path) -> tuple[int, list[str], list[str]]:
+    """Exit status, lines printed, lines of errors."""
+    status = export_main([str(word) for word in argv])
+    out, err = capsys.readouterr()
+    return status, out.splitlines(), err.splitlines()
+
+
+def test_command_writes_both_files_and_says_what_is_in_them(
+    trained_average: Trained, average_pooling: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "new" / "folder"
+    status, out, err = run(capsys, trained_average[0].parent, "--output", output)  # the folder of state.pt
+    assert (status, err) == (0, [])
+    assert sorted(file.name for file in output.iterdir()) == ["state.nir", "state.safetensors"]
+    _, accuracy, left = train.baked_network(CONFIG, trained_average[1])
+    assert out[0] == f"digits_net on digits, stds, seed 0: test accuracy {100 * accuracy:.2f} %"
+    total = 16 * 9 + 32 * 16 * 9 + 128 * 128 + 128 * 100
+    assert out[1] == f"  weights {total:,}, not zero {left:,} (sparsity {100 * (1 - left / total):.2f} %)"
+    assert out[3].startswith(f"{output / 'state.safetensors'}  ")
+    assert out[5] == "  nodes: 2 AvgPool2d, 2 Conv2d, 1 Flatten, 1 Input, 4 LIF, 3 Linear, 1 Output"
+    assert "100 % of 612 neurons' spikes equal, 100 % of the predicted classes" in out[6]
+    with h5py.File(output / "state.nir") as file:  # one metadata for both
+        assert float(file["node/metadata/accuracy_test"][()]) == accuracy
+
+
+def test_network_without_a_nir_form_still_gives_safetensors(
+    trained: Trained, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status, out, err = run(capsys, trained[0], "--output", tmp_path)
+    assert status == 2
+    assert [file.name for file in tmp_path.iterdir()] == ["state.safetensors"]
+    assert any("state.safetensors" in line for line in out)
+    assert len(err) == 2
+    assert all("state.nir not written: NIR: " in line and "nearest valid" in line for line in err)
+
+
+def test_baked_network_of_a_study_is_exported_beside_itself(
+    trained: Trained, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model, accuracy, _ = train.baked_network(CONFIG, trained[1])
+    train.save({"config": CONFIG.model_dump(), "model": model.state_dict()}, tmp_path / "trial-0007.pt")
+    status, out, _ = run(capsys, tmp_path / "trial-0007.pt", "--format", "safetensors")
+    assert status == 0
+    assert f"test accuracy {100 * accuracy:.2f} %" in out[0]
+    again = from_safetensors(tmp_path / "trial-0007.safetensors")
+    assert torch.equal(outputs(again, IMAGES), outputs(model.eval(), IMAGES))
+
+
+def test_existing_file_is_kept_without_force(
+    trained: Trained, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "state.safetensors"
+    file.write_text("mine")
+    argv = [trained[0], "--output", tmp_path, "--format", "safetensors"]
+    status, out, err = run(capsys, *argv)
+    assert (status, out) == (2, [])
+    assert err == [f"error: {file} exists; --force replaces it, --output names a folder"]
+    assert file.read_text() == "mine"
+    assert run(capsys, *argv, "--force")[0] == 0
+    from_safetensors(file)
+    assert [left.name for left in tmp_path.iterdir()] == [file.name]
+
+
+class Trap:
+    def __init__(self, sprung: Path) -> None:
+        self.sprung = sprung
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (Path.touch, (self.sprung,))
+
+
+@pytest.mark.parametrize(
+    ("fault", "part"),
+    [
+        ("missing", "nearest: "),
+        ("empty folder", "no file"),
+        ("cut", "damaged, or not a checkpoint"),
+        ("bit", "damaged, or not a checkpoint"),
+        ("text", "damaged, or not a checkpoint"),
+        ("empty", "damaged, or not a checkpoint"),
+        ("zip", "damaged, or not a checkpoint"),
+        ("other state", "damaged, or not a checkpoint"),
+        ("code", "could run code; refused"),
+        ("config", "unknown data set 'digit': did you mean 'digits'?"),
+        ("weights", "its weights are not those of its network"),
+    ],
+)
+def test_what_is_no_checkpoint_is_refused_in_one_line(
+    fault: str, part: str, trained: Trained, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, (intact, state) = tmp_path / "some.pt", trained
+    match fault:
+        case "missing":
+            path = intact.with_name("sate.pt")
+        case "empty folder":
+            path = tmp_path
+        case "cut":
+            path.write_bytes(intact.read_bytes()[: intact.stat().st_size // 2])
+        case "bit":
+            content = bytearray(intact.read_bytes())
+            content[len(content) // 2] ^= 1  # in a tensor: torch alone reads it without a word
+            path.write_bytes(content)
+        case "text":
+            path.write_text("epoch,accuracy\n1,0.5\n")
+        case "empty":
+            path.touch()
+        case "zip":
+            with zipfile.ZipFile(path, "w") as archive:
+                archive.writestr("a.txt", "b")
+        case "other state":
+            torch.save({"weights": torch.ones(3)}, path)
+        case "code":
+            torch.save({**state, "model": Trap(tmp_path / "sprung")}, path)
+        case "config":
+            torch.save({**state, "config": {**state["config"], "dataset": "digit"}}, path)
+        case "weights":
+            torch.save({**state, "model": {"0.stem.0.weight": torch.ones(2)}}, path)
+    status, out, err = run(capsys, path, "--output", tmp_path / "out")
+    assert (status, out, len(err)) == (2, [], 1)
+    assert err[0].startswith("error: ")
+    assert part in err[0]
+    assert not (tmp_path / "sprung").exists()
+    assert not (tmp_path / "out").exists()
+
+
+def test_output_that_can_not_be_written_is_an_error(
+    trained: Trained, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    status, _, err = run(capsys, trained[0], "--output", tmp_path / "file" / "out", "--format", "safetensors")
+    assert (status, len(err)) == (2, 1)
+    assert "state.safetensors not written: " in err[0]
+    assert "--output names another folder" in err[0]
+
+
+@pytest.mark.parametrize(
+    ("argv", "parts"),
+    [
+        ([], ["the following arguments are required: checkpoint"]),
+        (["x.pt", "--formt", "nir"], ["unknown flag '--formt': did you mean '--format'?"]),
+        (["x.pt", "--format", "nri"], ["unknown format 'nri': did you mean 'nir'?"]),
+        (["x.pt", "y.pt"], ["unexpected words: y.pt"]),
+    ],
+)
+def test_bad_flags(argv: list[str], parts: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, err = run(capsys, *argv)
+    assert (status, out, len(err)) == (2, [], len(parts))
+    assert all(part in line for part, line in zip(parts, err, strict=True))

@@ -7,6 +7,7 @@ import pickle
 import sys
 import zipfile
 from collections import Counter
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -170,19 +171,21 @@ def load(path: Path) -> tuple[TrainConfig, nn.Module, dict[str, str]]:
 
 
 def _state(path: Path) -> dict[str, Any]:
+    """What is in the file, if it is a whole one; tensors and plain data only."""
+    state: Any = None
     try:
-        state = train.load(path)
+        with path.open("rb") as file, suppress(zipfile.BadZipFile):
+            # Checksums first: torch does not look at all of them, and what it does with damage is anything.
+            if zipfile.ZipFile(file).testzip() is None:
+                state = train.load(path)
     except pickle.UnpicklingError:
-        # A cut file has lost the directory at its end, and is no zip file any more.
-        if zipfile.is_zipfile(path):
-            raise ConfigError(
-                [f"{path}: holds more than tensors and plain data, so reading it could run code; refused"]
-            ) from None
-        state = {}
-    except (RuntimeError, EOFError, ValueError, KeyError):
-        state = {}
+        raise ConfigError(
+            [f"{path}: holds more than tensors and plain data, so reading it could run code; refused"]
+        ) from None
     except OSError as error:
         raise ConfigError([f"{path}: {error.strerror or error}"]) from None
+    except (RuntimeError, ValueError):  # names torn in the directory; a zip file that torch did not write
+        state = None
     if not (isinstance(state, dict) and all(isinstance(state.get(k), dict) for k in ("config", "model"))):
         raise ConfigError([f"{path}: damaged, or not a checkpoint; {MEANT}"])
     return state

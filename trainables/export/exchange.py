@@ -78,16 +78,16 @@ def expressible(model: nn.Module, shape: tuple[int, ...]) -> fx.GraphModule:
     functional.reset_net(net)
     sizes = {node: node.all_input_nodes[0].meta["tensor_meta"].shape for node, _ in calls(net)}
     for node, module in calls(net):
-        if isinstance(module, nn.MaxPool2d) and _spikes(net, node):
-            replace(net, node, *_any_spike(module))
+        if isinstance(module, nn.MaxPool2d) and _spikes(net, node) and (layers := _any_spike(module)):
+            replace(net, node, *layers)
         elif isinstance(module, layer.VotingLayer):
             replace(net, node, _vote(sizes[node][-1], module.voting_size))
         elif isinstance(module, nn.AdaptiveAvgPool2d) and (pool := _fixed(module, sizes[node])):
             replace(net, node, pool)
     problems = [
-        f"{node.name}: {node.target} has no NIR node; known: addition, flatten"
+        f"the function {_name(node)} has no NIR node; known: addition, flatten"
         for node in net.graph.nodes
-        if node.op in ("call_function", "call_method") and getattr(node.target, "__name__", "") != "add"
+        if node.op in ("call_function", "call_method") and _name(node) != "add"
     ]
     runs = Counter(id(module) for _, module in calls(net))
     for node, module in calls(net):
@@ -107,8 +107,8 @@ def _problem(module: Any) -> str | None:
     """Why NIR can't express the layer, and what it can."""
     if isinstance(module, nn.MaxPool2d):
         return (
-            "a maximum of currents has no NIR form; nearest valid: max pooling directly after the neurons, "
-            "or average pooling"
+            "a maximum has a NIR form for spikes alone, in plain windows; nearest valid: max pooling "
+            "directly after the neurons (ceil_mode=False, dilation=1), or average pooling"
         )
     if type(module) not in NODES:
         known = sorted({kind.__name__ for kind in NODES})
@@ -127,12 +127,16 @@ def _spikes(net: fx.GraphModule, node: fx.Node) -> bool:
 
 
 def _any_spike(pool: nn.MaxPool2d) -> tuple[nn.Module, ...]:
-    """The maximum over spikes as a mean and a threshold; as it is where windows are not plain."""
+    """The maximum over spikes as a mean and a threshold; nothing where the windows are not plain."""
     if pool.ceil_mode or pool.dilation not in (1, (1, 1)):
-        return (pool,)
+        return ()
     kernel, stride, padding = (_pair(size) for size in (pool.kernel_size, pool.stride, pool.padding))
     fire = neuron.IFNode(v_threshold=0.5 / math.prod(kernel), v_reset=0.0)
     return nn.AvgPool2d(kernel, stride, padding), fire.eval()
+
+
+def _name(node: fx.Node) -> str:
+    return str(getattr(node.target, "__name__", node.target))
 
 
 def _pair(size: Any) -> tuple[int, int]:
