@@ -6,6 +6,7 @@ import json
 import pickle
 import sys
 import zipfile
+import zlib
 from collections import Counter
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
@@ -33,7 +34,7 @@ class Options(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    output: str = Field("", description="folder of the files; none: the checkpoint's own")
+    output: str = Field("", description="folder to write to; when empty, that of the checkpoint")
     format: tuple[str, ...] = Field(FORMATS, min_length=1, description="what to write")
     force: bool = Field(False, description="replace files that exist")
 
@@ -184,7 +185,7 @@ def _state(path: Path) -> dict[str, Any]:
         ) from None
     except OSError as error:
         raise ConfigError([f"{path}: {error.strerror or error}"]) from None
-    except (RuntimeError, ValueError):  # names torn in the directory; a zip file that torch did not write
+    except (RuntimeError, ValueError, zlib.error):  # damage in the directory; a zip file of another program
         state = None
     if not (isinstance(state, dict) and all(isinstance(state.get(k), dict) for k in ("config", "model"))):
         raise ConfigError([f"{path}: damaged, or not a checkpoint; {MEANT}"])

@@ -15,6 +15,7 @@ from __future__ import annotations
 import copy
 import operator
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import torch
@@ -57,6 +58,10 @@ def replace(net: fx.GraphModule, node: fx.Node, *layers: nn.Module) -> None:
     net.graph.erase_node(node)
 
 
+def _call(layer: nn.Module, x: Any) -> Any:
+    return layer(x)
+
+
 def one_step(model: nn.Module) -> fx.GraphModule:
     """A copy of ``model`` that maps one time step [N, C, H, W] to its output and keeps its state.
 
@@ -66,9 +71,9 @@ def one_step(model: nn.Module) -> fx.GraphModule:
     model = copy.deepcopy(model).eval()
     neurons.unfuse(model)
     functional.reset_net(model)
-    for name, encoder in list(model.named_modules()):
-        if isinstance(encoder, DirectEncoding):
-            model.set_submodule(name, encoder.stem)
+    for encoder in model.modules():
+        if isinstance(encoder, DirectEncoding):  # traced as its stem, and the layers keep their names
+            setattr(encoder, "forward", partial(_call, encoder.stem))  # noqa: B010
     functional.set_step_mode(model, "s")
     try:
         net = fx.GraphModule(model, _Tracer().trace(model))
