@@ -117,8 +117,8 @@ def _describe(graph: nir.NIRGraph, config: TrainConfig, model: nn.Module, file: 
     print("  nodes: " + ", ".join(f"{count} {name}" for name, count in sorted(nodes.items())))
     found = agreement(model, file, data.load(config.dataset).val.x[:SAMPLES])
     print(
-        f"  read back and run on {found.samples} validation samples: {100 * found.spikes:.4g} % of "
-        f"{found.neurons:,} neurons' spikes equal, {100 * found.classes:.4g} % of the predicted classes"
+        f"  read back and run on {found.samples} validation samples: {100 * found.spikes:.8g} % of "
+        f"{found.neurons:,} neurons' spikes equal, {100 * found.classes:.8g} % of the predicted classes"
     )
 
 
