@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from trainables import checkpoint, export, flags
+from trainables import checkpoint, flags
 from trainables.config import TrainConfig, build
 from trainables.errors import ConfigError
 from trainables.metrics import METRICS, finite
@@ -34,7 +34,9 @@ COLUMNS = {
 def main(argv: list[str]) -> int:
     """Train and print a row per epoch; 0 when it trained to the end, 1 when it diverged, 2 on bad input."""
     if argv[:1] == ["export"]:
-        return export.main(argv[1:])
+        from trainables.export import export_main  # nir and safetensors: for those who export
+
+        return export_main(argv[1:])
     parser = flags.parser(
         "python -m trainables", "Train one spiking network, pruned while it learns.", TrainConfig
     )

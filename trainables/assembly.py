@@ -75,16 +75,19 @@ def evaluate(model: nn.Module, split: data.Split, loss: Loss, precision: torch.d
     return total / len(split), hits / len(split)
 
 
-def baked_network(config: TrainConfig, state: dict[str, Any]) -> tuple[nn.Module, float, int]:
-    """From a finished run's state: the plain pruned network, its test accuracy, its weights left.
+def test_accuracy(config: TrainConfig, model: nn.Module) -> float:
+    """Accuracy of a plain network on the test part, on the CPU in float32: the only place that reads it."""
+    neurons.fuse(model)
+    try:
+        return evaluate(model, dataset(config).test, LOSSES[config.loss], torch.float32)[1]
+    finally:
+        neurons.unfuse(model)
 
-    The only place that reads the test part. Runs on the CPU in float32.
-    """
+
+def baked_network(config: TrainConfig, state: dict[str, Any]) -> tuple[nn.Module, float, int]:
+    """From a finished run's state: the plain pruned network, its test accuracy, its weights left."""
     model, _ = pruned_network(config)
     model.load_state_dict(state["model"])
     pruners.bake(model)
-    neurons.fuse(model)
-    parts = dataset(config)
-    _, accuracy = evaluate(model, parts.test, LOSSES[config.loss], torch.float32)
-    neurons.unfuse(model)
-    return model, accuracy, cost.connections(model, cost.geometry(model, parts.shape)).weights_left
+    left = cost.connections(model, cost.geometry(model, dataset(config).shape)).weights_left
+    return model, test_accuracy(config, model), left

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import pickle
+import zipfile
+import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,29 +18,39 @@ STATE_FILE = "state.pt"  # name of a saved state inside its checkpoint folder
 EVERY_S = 60.0  # at most this much training is lost with a process
 
 
-def save(state: dict[str, Any], path: Path) -> None:
-    """Write a state so that a crash at any moment leaves the old file or the new one, never half of one."""
+def atomically(path: Path, write: Callable[[Path], object]) -> None:
+    """``write`` a file beside ``path``, then put it in its place; a crash leaves what was there before."""
     scratch = path.with_name(path.name + ".part")
-    with scratch.open("wb") as file:
-        torch.save(state, file)
-        file.flush()
-        os.fsync(file.fileno())
-    scratch.replace(path)
+    try:
+        write(scratch)
+        with scratch.open("rb") as file:
+            os.fsync(file.fileno())
+        scratch.replace(path)
+    finally:
+        scratch.unlink(missing_ok=True)
+
+
+def save(state: dict[str, Any], path: Path) -> None:
+    """Write a state; a crash at any moment leaves the old file or the new one, never half of one."""
+    atomically(path, lambda scratch: torch.save(state, scratch))
 
 
 def load(path: Path) -> dict[str, Any]:
     """Read a state; tensors and plain data only, nothing in the file is executed.
 
-    OSError where the file cannot be read, ConfigError where it is no checkpoint.
+    OSError where the file cannot be read, ConfigError where it is no checkpoint or damaged.
     """
+    state: Any = None
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, KeyError, ValueError) as error:
-        what = str(error).partition("\n")[0] or "empty"
-        raise ConfigError([f"{path}: damaged, or not a checkpoint ({what})"]) from None
+        with zipfile.ZipFile(path) as file:
+            # Checksums first: torch does not look at all of them, and what it does with damage is anything.
+            if file.testzip() is None:
+                state = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
-        what = "not a checkpoint: it holds other things than tensors and plain data, which are not loaded"
+        what = "holds more than tensors and plain data, so reading it could run code; refused"
         raise ConfigError([f"{path}: {what}"]) from None
-    if not isinstance(state, dict):
-        raise ConfigError([f"{path}: not a checkpoint: it holds a {type(state).__name__}"])
+    except (zipfile.BadZipFile, zlib.error, RuntimeError, EOFError, KeyError, ValueError):
+        state = None
+    if not (isinstance(state, dict) and all(isinstance(state.get(key), dict) for key in ("config", "model"))):
+        raise ConfigError([f"{path}: damaged, or not a checkpoint of a training"])
     return state

@@ -10,11 +10,13 @@ import torch
 from spikingjelly.activation_based import functional, layer
 from torch import nn
 
-from trainables import data, models, train
+from trainables import assembly, checkpoint, models, train
 from trainables.config import TrainConfig
 
-CONFIG = TrainConfig(epochs=3, scheduler="slats", final_threshold=0.1, device="cpu")
-IMAGES = data.load("digits").test.x[:64]
+CONFIG = TrainConfig(
+    epochs=3, scheduler="slats", final_threshold=0.1, device="cpu", threads=1, precision="float32"
+)
+IMAGES = assembly.dataset(CONFIG).test.batch(torch.arange(64), augment=False)[0]
 
 Trained = tuple[Path, dict[str, Any]]
 
@@ -39,8 +41,8 @@ def training(folder: Path) -> Trained:
     """The checkpoint of a finished training, and its state."""
     run = train.Training(CONFIG)
     list(run)
-    train.save(run.state_dict(), folder / train.STATE_FILE)
-    return folder / train.STATE_FILE, run.state_dict()
+    checkpoint.save(run.state_dict(), folder / checkpoint.STATE_FILE)
+    return folder / checkpoint.STATE_FILE, run.state_dict()
 
 
 def outputs(net: nn.Module, x: torch.Tensor, steps: int | None = None) -> torch.Tensor:

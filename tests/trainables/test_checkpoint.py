@@ -10,12 +10,14 @@ import torch
 from trainables import checkpoint
 from trainables.errors import ConfigError
 
+STATE = {"config": {}, "model": {"w": torch.arange(1000.0)}}
+
 
 def test_what_is_saved_comes_back(tmp_path: Path) -> None:
-    checkpoint.save({"epoch": 3, "w": torch.arange(4.0)}, tmp_path / "state.pt")
+    checkpoint.save(STATE | {"epoch": 3}, tmp_path / "state.pt")
     state = checkpoint.load(tmp_path / "state.pt")
     assert state["epoch"] == 3
-    assert torch.equal(state["w"], torch.arange(4.0))
+    assert torch.equal(state["model"]["w"], torch.arange(1000.0))
 
 
 def test_loading_a_state_executes_nothing(tmp_path: Path) -> None:
@@ -24,26 +26,30 @@ def test_loading_a_state_executes_nothing(tmp_path: Path) -> None:
             return (Path.touch, (tmp_path / "sprung",))
 
     torch.save({"model": Trap()}, tmp_path / "state.pt")
-    with pytest.raises(ConfigError, match="not a checkpoint: it holds other things"):
+    with pytest.raises(ConfigError, match="could run code; refused"):
         checkpoint.load(tmp_path / "state.pt")
     assert not (tmp_path / "sprung").exists()
 
 
 def test_a_failed_save_keeps_the_old_state(tmp_path: Path) -> None:
     path = tmp_path / "state.pt"
-    checkpoint.save({"epoch": 1}, path)
+    checkpoint.save(STATE | {"epoch": 1}, path)
     with pytest.raises((pickle.PicklingError, AttributeError, TypeError)):
-        checkpoint.save({"epoch": lambda: 2}, path)
-    assert checkpoint.load(path) == {"epoch": 1}
+        checkpoint.save(STATE | {"epoch": lambda: 2}, path)
+    assert checkpoint.load(path)["epoch"] == 1
+    assert list(tmp_path.iterdir()) == [path]
 
 
-@pytest.mark.parametrize("damage", ["empty", "torn", "text", "list"])
+@pytest.mark.parametrize("damage", ["empty", "torn", "flipped", "text", "list", "other"])
 def test_a_damaged_file_is_named(damage: str, tmp_path: Path) -> None:
     path = tmp_path / "state.pt"
-    checkpoint.save({"w": torch.zeros(1000)}, path)
-    if damage == "list":
-        torch.save([1, 2], path)
+    checkpoint.save(STATE, path)
+    whole = path.read_bytes()
+    if damage in ("list", "other"):
+        torch.save([1, 2] if damage == "list" else {"config": 1, "model": 2}, path)
     else:
-        path.write_bytes({"empty": b"", "torn": path.read_bytes()[:2000], "text": b"hello world\n"}[damage])
-    with pytest.raises(ConfigError, match=r"state\.pt: .*not a checkpoint"):
+        flipped = whole[:2000] + bytes([whole[2000] ^ 1]) + whole[2001:]
+        files = {"empty": b"", "torn": whole[:2000], "flipped": flipped, "text": b"hello world\n"}
+        path.write_bytes(files[damage])
+    with pytest.raises(ConfigError, match=r"state\.pt: damaged, or not a checkpoint"):
         checkpoint.load(path)

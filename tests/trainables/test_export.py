@@ -12,8 +12,8 @@ from safetensors import safe_open
 from torch import nn
 
 from tests.trainables.exported import CONFIG, IMAGES, Trained, outputs, pool_averages, training
-from trainables import cost, models, train
-from trainables.config import ConfigError
+from trainables import assembly, checkpoint, cost, models
+from trainables.errors import ConfigError
 from trainables.export import export_main, from_safetensors, to_safetensors
 
 
@@ -36,7 +36,7 @@ def average_pooling(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_safetensors_gives_back_the_same_network_bit_for_bit(trained: Trained, tmp_path: Path) -> None:
-    model, accuracy, left = train.baked_network(CONFIG, trained[1])
+    model, accuracy, left = assembly.baked_network(CONFIG, trained[1])
     assert export_main([str(trained[0]), "--output", str(tmp_path), "--format", "safetensors"]) == 0
     file = tmp_path / "state.safetensors"
     again = from_safetensors(file)
@@ -87,7 +87,7 @@ def test_command_writes_both_files_and_says_what_is_in_them(
     status, out, err = run(capsys, trained_average[0].parent, "--output", output)  # the folder of state.pt
     assert (status, err) == (0, [])
     assert sorted(file.name for file in output.iterdir()) == ["state.nir", "state.safetensors"]
-    _, accuracy, left = train.baked_network(CONFIG, trained_average[1])
+    _, accuracy, left = assembly.baked_network(CONFIG, trained_average[1])
     assert out[0] == f"digits_net on digits, stds, seed 0: test accuracy {100 * accuracy:.2f} %"
     total = 16 * 9 + 32 * 16 * 9 + 128 * 128 + 128 * 100
     assert out[1] == f"  weights {total:,}, not zero {left:,} (sparsity {100 * (1 - left / total):.2f} %)"
@@ -112,8 +112,8 @@ def test_network_without_a_nir_form_still_gives_safetensors(
 def test_baked_network_of_a_study_is_exported_beside_itself(
     trained: Trained, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    model, accuracy, _ = train.baked_network(CONFIG, trained[1])
-    train.save({"config": CONFIG.model_dump(), "model": model.state_dict()}, tmp_path / "trial-0007.pt")
+    model, accuracy, _ = assembly.baked_network(CONFIG, trained[1])
+    checkpoint.save({"config": CONFIG.model_dump(), "model": model.state_dict()}, tmp_path / "trial-0007.pt")
     status, out, _ = run(capsys, tmp_path / "trial-0007.pt", "--format", "safetensors")
     assert status == 0
     assert f"test accuracy {100 * accuracy:.2f} %" in out[0]

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 from tests.trainables.exported import CONFIG, IMAGES, Trained, outputs, training
-from trainables import train
-from trainables.config import ConfigError
+from trainables import assembly
+from trainables.errors import ConfigError
 from trainables.export import fold_batchnorm, one_step
 
 
@@ -54,7 +54,7 @@ def test_folded_layer_is_the_closed_form_and_keeps_its_zeros(kind: str, affine: 
 
 
 def test_one_step_repeated_is_the_network_and_folding_keeps_its_spikes(trained: Trained) -> None:
-    model, _, _ = train.baked_network(CONFIG, trained[1])
+    model, _, _ = assembly.baked_network(CONFIG, trained[1])
     expected = outputs(model.eval(), IMAGES)
     assert expected.mean() > 0.02  # it fires
     assert torch.equal(outputs(one_step(model), IMAGES, CONFIG.timesteps), expected)

@@ -13,8 +13,8 @@ from spikingjelly.activation_based.model import sew_resnet
 from torch import nn
 
 from tests.trainables.exported import CONFIG, IMAGES, Trained, outputs, pool_averages, training
-from trainables import cost, models, train
-from trainables.config import ConfigError
+from trainables import assembly, cost, models
+from trainables.errors import ConfigError
 from trainables.export import agreement, from_nir, to_nir
 from trainables.export.exchange import DT_S, expressible
 
@@ -51,7 +51,7 @@ def lively(*layers: nn.Module, gain: float = 2.0) -> nn.Module:
 def test_nir_of_a_trained_network_fires_the_same_spikes(
     trained_average: Trained, average_pooling: None, tmp_path: Path
 ) -> None:
-    model, _, _ = train.baked_network(CONFIG, trained_average[1])
+    model, _, _ = assembly.baked_network(CONFIG, trained_average[1])
     graph = to_nir(model, SHAPE, tmp_path / "net.nir", {"note": "x"})
     found = agreement(model, tmp_path / "net.nir", IMAGES)
     assert (found.spikes, found.classes, found.samples) == (1.0, 1.0, len(IMAGES))
@@ -78,7 +78,7 @@ def test_nir_of_a_trained_network_fires_the_same_spikes(
 def test_agreement_sees_a_wrong_file(
     fault: str, trained_average: Trained, average_pooling: None, tmp_path: Path
 ) -> None:
-    model, _, _ = train.baked_network(CONFIG, trained_average[1])
+    model, _, _ = assembly.baked_network(CONFIG, trained_average[1])
     graph = to_nir(model, SHAPE, tmp_path / "net.nir")
     if fault == "weight":
         next(node for node in graph.nodes.values() if isinstance(node, nir.Conv2d)).weight *= 0.5

@@ -3,29 +3,25 @@
 from __future__ import annotations
 
 import json
-import pickle
 import sys
-import zipfile
-import zlib
 from collections import Counter
-from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
 
 import nir
 import torch
 from pydantic import BaseModel, ConfigDict, Field, field_validator
-from torch import nn
+from torch import Tensor, nn
 
-from trainables import cost, data, flags, train
-from trainables.config import ConfigError, TrainConfig, build, config_hash, require_known
+from trainables import assembly, checkpoint, cost, flags
+from trainables.config import TrainConfig, build, config_hash
+from trainables.errors import ConfigError, require_known
 from trainables.export.check import agreement
 from trainables.export.exchange import to_nir
 from trainables.export.weights import to_safetensors
 
 FORMATS = ("safetensors", "nir")
-MEANT = f"a {train.STATE_FILE} of a training or models/trial-N.pt of a study is meant"
+MEANT = f"{checkpoint.STATE_FILE} of a training, its folder, or a study's models/trial-N.pt"
 SAMPLES = 64  # of the validation part: read the NIR file back and compare spikes on them
 
 
@@ -41,7 +37,7 @@ class Options(BaseModel):
     @field_validator("format")
     @classmethod
     def _formats_are_known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(require_known("format", name, list(FORMATS)) for name in names)
+        return tuple(require_known("format", name, FORMATS) for name in names)
 
 
 def export_main(argv: list[str]) -> int:
@@ -52,7 +48,7 @@ def export_main(argv: list[str]) -> int:
     parser = flags.parser(
         "python -m trainables export", "Write a trained network, baked, for other software.", Options
     )
-    parser.add_argument("checkpoint", type=Path, help=f"{train.STATE_FILE}, its folder, or models/trial-N.pt")
+    parser.add_argument("checkpoint", type=Path, help=MEANT)
     problems: list[str] = []
     try:
         given, values, problems = flags.parse(parser, argv)
@@ -69,8 +65,8 @@ def export_main(argv: list[str]) -> int:
     return 0
 
 
-def _export(checkpoint: Path, options: Options) -> None:
-    path = _file(checkpoint)
+def _export(given: Path, options: Options) -> None:
+    path = _file(given)
     folder = Path(options.output) if options.output else path.parent
     targets = {name: folder / f"{path.stem}.{name}" for name in FORMATS if name in options.format}
     taken = [file for file in targets.values() if file.exists()]
@@ -115,21 +111,26 @@ def _written(file: Path) -> str:
 def _describe(graph: nir.NIRGraph, config: TrainConfig, model: nn.Module, file: Path) -> None:
     nodes = Counter(type(node).__name__ for node in graph.nodes.values())
     print("  nodes: " + ", ".join(f"{count} {name}" for name, count in sorted(nodes.items())))
-    found = agreement(model, file, data.load(config.dataset).val.x[:SAMPLES])
+    found = agreement(model, file, _samples(config))
     print(
         f"  read back and run on {found.samples} validation samples: {100 * found.spikes:.8g} % of "
         f"{found.neurons:,} neurons' spikes equal, {100 * found.classes:.8g} % of the predicted classes"
     )
 
 
-def _file(checkpoint: Path) -> Path:
+def _samples(config: TrainConfig) -> Tensor:
+    """The first ones of the validation part."""
+    val = assembly.dataset(config).val
+    x, _ = val.batch(torch.arange(min(SAMPLES, len(val))), augment=False)
+    return x
+
+
+def _file(given: Path) -> Path:
     """The file that is meant; a folder stands for the state in it."""
-    path = checkpoint / train.STATE_FILE if checkpoint.is_dir() else checkpoint
+    path = given / checkpoint.STATE_FILE if given.is_dir() else given
     if not path.is_file():
         near = sorted(str(file) for file in path.parent.glob("*.pt"))[:5]
-        hint = (
-            f"nearest: {', '.join(near)}" if near else f"a {train.STATE_FILE} or models/trial-N.pt is meant"
-        )
+        hint = f"nearest: {', '.join(near)}" if near else f"meant is {MEANT}"
         raise ConfigError([f"checkpoint: no file {path}; {hint}"])
     return path
 
@@ -140,16 +141,19 @@ def load(path: Path) -> tuple[TrainConfig, nn.Module, dict[str, str]]:
     Reads the test part once more, for the accuracy that is written beside the weights. ConfigError where
     the file is no checkpoint; code in it is never run.
     """
-    state = _state(path)
+    try:
+        state = checkpoint.load(path)
+    except OSError as error:
+        raise ConfigError([f"{path}: {error.strerror or error}"]) from None
     config = build(TrainConfig, state["config"])
-    model, geometry = train.network(config)
-    dataset = data.load(config.dataset)
+    model, geometry = assembly.network(config)
+    dataset = assembly.dataset(config)
     try:
         if any(".parametrizations." in name for name in state["model"]):
-            model, accuracy, _ = train.baked_network(config, state)
+            model, accuracy, _ = assembly.baked_network(config, state)
         else:
             model.load_state_dict(state["model"])
-            _, accuracy, _ = train.evaluate(model, dataset.test)
+            accuracy = assembly.test_accuracy(config, model)
     except RuntimeError as error:
         reason = " ".join(str(error).split())[:200]
         raise ConfigError([f"{path}: its weights are not those of its network: {reason}"]) from None
@@ -169,27 +173,6 @@ def load(path: Path) -> tuple[TrainConfig, nn.Module, dict[str, str]]:
         "synapses_left": str(count.synapses_left),
         "sparsity_synapses": str(count.sparsity_synapses),
     }  # fmt: skip
-
-
-def _state(path: Path) -> dict[str, Any]:
-    """What is in the file, if it is a whole one; tensors and plain data only."""
-    state: Any = None
-    try:
-        with path.open("rb") as file, suppress(zipfile.BadZipFile):
-            # Checksums first: torch does not look at all of them, and what it does with damage is anything.
-            if zipfile.ZipFile(file).testzip() is None:
-                state = train.load(path)
-    except pickle.UnpicklingError:
-        raise ConfigError(
-            [f"{path}: holds more than tensors and plain data, so reading it could run code; refused"]
-        ) from None
-    except OSError as error:
-        raise ConfigError([f"{path}: {error.strerror or error}"]) from None
-    except (RuntimeError, ValueError, zlib.error):  # damage in the directory; a zip file of another program
-        state = None
-    if not (isinstance(state, dict) and all(isinstance(state.get(k), dict) for k in ("config", "model"))):
-        raise ConfigError([f"{path}: damaged, or not a checkpoint; {MEANT}"])
-    return state
 
 
 def _version() -> str:

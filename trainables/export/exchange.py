@@ -37,8 +37,8 @@ from spikingjelly.activation_based.nir_exchange import export_to_nir, import_fro
 from torch import fx, nn
 from torch.fx.passes.shape_prop import ShapeProp
 
-from trainables.config import ConfigError
-from trainables.export.atomic import atomically
+from trainables.checkpoint import atomically
+from trainables.errors import ConfigError
 from trainables.export.onestep import calls, fold_batchnorm, replace
 
 DT_S = 1e-4
@@ -108,7 +108,8 @@ def _problem(module: Any) -> str | None:
     if isinstance(module, nn.MaxPool2d):
         return (
             "a maximum has a NIR form for spikes alone, in plain windows; nearest valid: max pooling "
-            "directly after the neurons (ceil_mode=False, dilation=1), or average pooling"
+            "directly after the neurons (ceil_mode=False, dilation=1), average pooling, or a stride "
+            '(digits_net: network_args {"pool": "stride"})'
         )
     if type(module) not in NODES:
         known = sorted({kind.__name__ for kind in NODES})

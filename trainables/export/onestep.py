@@ -26,8 +26,9 @@ from torch.nn.modules.dropout import _DropoutNd
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from trainables import neurons
-from trainables.config import ConfigError
+from trainables.errors import ConfigError
 from trainables.models import DirectEncoding
+from trainables.models.adapter import Adapter
 
 IDLE = (nn.Identity, _DropoutNd, layer.Dropout, layer.Dropout2d)  # nothing happens here in evaluation
 FOLDABLE = (nn.Conv1d, nn.Conv2d, nn.Linear)
@@ -72,8 +73,11 @@ def one_step(model: nn.Module) -> fx.GraphModule:
     neurons.unfuse(model)
     functional.reset_net(model)
     for encoder in model.modules():
-        if isinstance(encoder, DirectEncoding):  # traced as its stem, and the layers keep their names
+        # Traced as what they hold, and the layers keep their names.
+        if isinstance(encoder, DirectEncoding):
             setattr(encoder, "forward", partial(_call, encoder.stem))  # noqa: B010
+        elif isinstance(encoder, Adapter):
+            setattr(encoder, "forward", partial(_call, encoder.net))  # noqa: B010
     functional.set_step_mode(model, "s")
     try:
         net = fx.GraphModule(model, _Tracer().trace(model))
@@ -84,7 +88,7 @@ def one_step(model: nn.Module) -> fx.GraphModule:
              "calls its layers without looking at the values or the shape of its input"]
         ) from None  # fmt: skip
     for node in list(net.graph.nodes):
-        if node.target in (torch.flatten, "flatten"):
+        if node.target is torch.flatten or (node.op, node.target) == ("call_method", "flatten"):
             start, end = [*node.args[1:], *node.kwargs.values(), -1][:2]
             replace(net, node, nn.Flatten(start, end))
         elif node.target in (torch.add, operator.iadd):

@@ -13,8 +13,9 @@ from safetensors.torch import save_file
 from torch import nn
 
 from trainables import models
-from trainables.config import ConfigError, TrainConfig, build
-from trainables.export.atomic import atomically
+from trainables.checkpoint import atomically
+from trainables.config import TrainConfig, build
+from trainables.errors import ConfigError
 
 
 def to_safetensors(model: nn.Module, config: TrainConfig, metadata: Mapping[str, str], path: Path) -> None:
@@ -42,7 +43,9 @@ def from_safetensors(path: Path) -> nn.Module:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         config = build(TrainConfig, json.loads(metadata["config"]))
         shape, classes = tuple(json.loads(metadata["shape"])), int(metadata["classes"])
-        model = models.build(config.network, config.timesteps, shape, classes, config.tau, config.seed)
+        model = models.build(
+            config.network, config.timesteps, shape, classes, config.tau, config.seed, config.network_args
+        )
         model.load_state_dict(tensors)
     except ConfigError:
         raise
