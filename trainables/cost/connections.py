@@ -1,0 +1,62 @@
+"""What is left of a pruned network's connections, counted in weights and in synapses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from trainables.cost.geometry import Geometry
+
+
+@dataclass(frozen=True)
+class Connections:
+    """Weights and synapses of a network, in all and not zero."""
+
+    weights: int
+    weights_left: int
+    synapses: int
+    synapses_left: int
+
+    @property
+    def sparsity_params(self) -> float:
+        """Zero weights / weights, in [0, 1]."""
+        return 1 - self.weights_left / self.weights
+
+    @property
+    def sparsity_synapses(self) -> float:
+        """Lost synapses / synapses, in [0, 1]."""
+        return 1 - self.synapses_left / self.synapses
+
+
+def weight_of(layer: nn.Module) -> Tensor:
+    """The weight that the layer computes with, whatever is parametrised; computed at every call."""
+    weight: Tensor = layer.weight  # type: ignore[assignment]
+    return weight.detach()
+
+
+def fan(layer: Any, nonzero: Tensor) -> Tensor:
+    """Nonzero weights that leave each input channel and tap, int64 [groups, inputs / groups, *kernel].
+
+    ``nonzero`` is the weight's indicator [outputs, inputs / groups, *kernel]. The result is the weight of the
+    convolution (or, as [1, inputs], of the matrix) that adds up all outputs of a group.
+    """
+    groups = getattr(layer, "groups", 1)
+    return nonzero.reshape(groups, -1, *nonzero.shape[1:]).sum(1)
+
+
+@torch.no_grad()
+def connections(model: nn.Module, geometry: Geometry) -> Connections:
+    """Count the weights of all layers as the network uses them now (pruned or baked)."""
+    weights = weights_left = synapses = synapses_left = 0
+    for name, uses in geometry.uses.items():
+        layer = model.get_submodule(name)
+        nonzero = weight_of(layer) != 0
+        taps = fan(layer, nonzero).sum((0, 1)).cpu()
+        weights += nonzero.numel()
+        weights_left += int(taps.sum())
+        synapses += int(uses.expand_as(nonzero).sum())
+        synapses_left += int((taps * uses).sum())
+    return Connections(weights, weights_left, synapses, synapses_left)
