@@ -37,14 +37,19 @@ def weight_of(layer: nn.Module) -> Tensor:
     return weight.detach()
 
 
-def fan(layer: Any, nonzero: Tensor) -> Tensor:
-    """Nonzero weights that leave each input channel and tap, int64 [groups, inputs / groups, *kernel].
+def indicator(weight: Tensor) -> Tensor:
+    """1[w != 0] as float32: sums of it are several times as fast as sums of bool; exact below 2^24."""
+    return (weight != 0).float()
 
-    ``nonzero`` is the weight's indicator [outputs, inputs / groups, *kernel]. The result is the weight of the
+
+def fan(layer: Any, ones: Tensor) -> Tensor:
+    """Nonzero weights that leave each input channel and tap, float64 [groups, inputs / groups, *kernel].
+
+    ``ones`` is the weight's indicator [outputs, inputs / groups, *kernel]. The result is the weight of the
     convolution (or, as [1, inputs], of the matrix) that adds up all outputs of a group.
     """
     groups = getattr(layer, "groups", 1)
-    return nonzero.reshape(groups, -1, *nonzero.shape[1:]).sum(1)
+    return ones.reshape(groups, -1, *ones.shape[1:]).sum(1).double()
 
 
 @torch.no_grad()
@@ -53,10 +58,10 @@ def connections(model: nn.Module, geometry: Geometry) -> Connections:
     weights = weights_left = synapses = synapses_left = 0
     for name, uses in geometry.uses.items():
         layer = model.get_submodule(name)
-        nonzero = weight_of(layer) != 0
-        taps = fan(layer, nonzero).sum((0, 1)).cpu()
-        weights += nonzero.numel()
+        ones = indicator(weight_of(layer))
+        taps = fan(layer, ones).sum((0, 1)).cpu()
+        weights += ones.numel()
         weights_left += int(taps.sum())
-        synapses += int(uses.expand_as(nonzero).sum())
+        synapses += int(uses.expand_as(ones).sum())
         synapses_left += int((taps * uses).sum())
     return Connections(weights, weights_left, synapses, synapses_left)

@@ -127,7 +127,7 @@ class Paths:
         self._spikes: list[tuple[str, Tensor]] = []
 
     def trace(self, ones: list[Tensor]) -> Liveness:
-        """``ones``: 1[w != 0] of each layer as float32, in the geometry's order. The model stays as it was."""
+        """``ones``: 1[w != 0] of each layer, float32, in the geometry's order. The model stays as it was."""
         self._seen, self._spikes = {}, []
         ones = [one.detach().requires_grad_() for one in ones]
         device = ones[0].device

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from trainables.cost.activity import Activity, watch
 from trainables.cost.chips import fits
-from trainables.cost.connections import fan, weight_of
+from trainables.cost.connections import fan, indicator, weight_of
 from trainables.cost.geometry import Geometry, geometry
 from trainables.cost.liveness import Paths
 from trainables.cost.operations import energy_nj, operations
@@ -83,14 +83,14 @@ class Meter:
         """
         weights = self._weights()  # each read once: a parametrised weight is computed at every access
         with torch.no_grad():
-            nonzero = [weight != 0 for weight in weights]
-            leaving = [fan(layer, n) for layer, n in zip(self._modules.values(), nonzero, strict=True)]
+            ones = [indicator(weight) for weight in weights]
+            leaving = [fan(layer, one) for layer, one in zip(self._modules.values(), ones, strict=True)]
             taps = [leave.sum((0, 1)) for leave in leaving]
             counts = [tap.sum() for tap in taps]
             counts += [(tap * uses[0, 0]).sum() for tap, uses in zip(taps, self._uses, strict=True)]
-            numbers = torch.stack(counts).tolist()
+            numbers = [int(number) for number in torch.stack(counts).tolist()]
         left, synapses = numbers[: len(weights)], numbers[len(weights) :]
-        live = self._paths.trace([n.float() for n in nonzero])
+        live = self._paths.trace(ones)
         row: Entries = {
             "sparsity_params": _lost(left, self.weights),
             "sparsity_synapses": _lost(synapses, self.synapses),

@@ -32,8 +32,8 @@ def operations(layer: Any, counts: Tensor, leaving: Tensor) -> Tensor:
     ``counts``: events at each input, float64 [C, H, W] or [inputs]; ``leaving``: :func:`connections.fan`.
     """
     if isinstance(layer, nn.Linear):
-        return F.linear(counts, leaving.double()).sum()
-    total: Tensor = layer._conv_forward(counts[None], leaving.double(), None).sum()
+        return F.linear(counts, leaving).sum()
+    total: Tensor = layer._conv_forward(counts[None], leaving, None).sum()
     return total
 
 

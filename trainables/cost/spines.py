@@ -30,8 +30,8 @@ class SpineLife:
         now = _signs(weights)
         both = self.memory * now  # -2 .. 2; 0 unless mature at both looks
         survivors = both.abs() == 2
-        found = torch.stack([now.count_nonzero(), both.count_nonzero(), (both < 0).sum(), survivors.sum()])
-        mature, stayed, flipped, survived = found.tolist()
+        counted = [now, both, both < 0, survivors]
+        mature, stayed, flipped, survived = torch.stack([x.count_nonzero() for x in counted]).tolist()
         entries = {
             "spines_mature": mature / len(now),
             "spines_filopodia": 1 - mature / len(now),
