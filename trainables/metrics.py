@@ -19,8 +19,8 @@ Per = Literal["layer", "node"]
 class Metric:
     """Label for people, unit, and which way is better (None: neither).
 
-    ``per``: the value is a list, one entry per layer with weights or per layer of spiking neurons, in the order
-    of the forward pass (``cost.Meter.layers`` and ``.nodes`` are their names).
+    ``per``: the value is a list, one entry per layer with weights or per layer of spiking neurons, in the
+    order of the forward pass (``cost.Meter.layers`` and ``.nodes`` are their names).
     """
 
     label: str

@@ -7,8 +7,8 @@ from collections import Counter, defaultdict
 
 import pytest
 import torch
-from spikingjelly.activation_based import functional, layer, neuron, surrogate
-from spikingjelly.activation_based.model import sew_resnet
+from spikingjelly.activation_based import functional, layer, neuron
+from spikingjelly.activation_based.model import spikformer
 from torch import nn
 from torch.nn import functional as F
 
@@ -236,14 +236,14 @@ def test_masked_neurons_are_dead() -> None:
     assert meter.row()["layer_synapses_live"] == [9, 9]
 
 
-def test_every_synapse_of_a_dense_residual_network_is_alive() -> None:
-    model = sew_resnet.sew_resnet18(
-        num_classes=3, cnf="ADD", spiking_neuron=neuron.IFNode, surrogate_function=surrogate.ATan()
+def test_every_synapse_of_a_dense_transformer_is_alive() -> None:
+    """Spikformer: matrix products of spikes, tokens, functions between the modules."""
+    model = spikformer.Spikformer(
+        T=2, img_size_h=32, img_size_w=32, num_classes=3, embed_dims=16, num_heads=2, depths=1
     )
-    functional.set_step_mode(model, "m")
-    model = nn.Sequential(models.DirectEncoding(nn.Identity(), 1), model)
     meter = cost.Meter(model, (3, 32, 32))
     row = meter.row()
+    assert meter.synapses[-3:] == [4 * 16 * 64, 4 * 64 * 16, 16 * 3]  # two by two tokens, then their mean
     assert row["layer_synapses_live"] == row["layer_synapses"] == meter.synapses
     assert row["neurons_live"] == row["neurons"]
 
@@ -274,8 +274,25 @@ def test_the_model_stays_what_it_was() -> None:
     assert all(parameter.grad is None and parameter.requires_grad for parameter in model.parameters())
 
 
-def test_dilated_max_pooling_is_refused() -> None:
+def test_what_cannot_be_traced_has_no_live_entries_and_a_reason() -> None:
     model = nn.Sequential(nn.Conv2d(1, 1, 1), nn.MaxPool2d(2, dilation=2))
-    with pytest.raises(NotImplementedError, match="dilation"):
-        cost.Meter(model, (1, 5, 5)).row()
+    meter = cost.Meter(model, (1, 5, 5))
+    assert meter.no_paths is not None
+    assert "dilation" in meter.no_paths
+    row = meter.row()
+    assert row["synapses_live"] is row["chips"] is row["layer_synapses_live"] is None
+    assert row["synapses"] == 25
     assert all("forward" not in module.__dict__ for module in model.modules())
+
+
+class Threshold(nn.Module):
+    """A neuron of one's own, unknown to SpikingJelly, that one input cannot fire."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return F.relu(x - 5)
+
+
+def test_unknown_neurons_are_not_taken_for_dead_ones() -> None:
+    meter = cost.Meter(nn.Sequential(nn.Linear(3, 2), Threshold(), nn.Linear(2, 2)), (3,))
+    assert meter.no_paths == "no neuron of the unpruned network is reached"
+    assert meter.row()["neurons_live"] is None

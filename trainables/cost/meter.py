@@ -19,6 +19,12 @@ from trainables.cost.spines import SpineLife
 
 Entries = dict[str, float | int | list[float] | list[int] | list[str] | None]
 
+LIVE = (
+    "sparsity_params_live", "sparsity_synapses_live", "synapses_live", "neurons_live", "fan_in", "fan_out",
+    "chips", "layer_sparsity_params_live", "layer_sparsity_synapses_live", "layer_synapses_live",
+)  # fmt: skip
+ACTIVE = ("synops", "macs", "energy_nj", "firing_rate", "layer_synops", "layer_macs", "node_firing_rate")
+
 
 class Meter:
     """Measures a network of input ``shape`` (one sample, no batch dimension).
@@ -41,6 +47,7 @@ class Meter:
         self._uses = [uses.to(weights[0].device) for uses in self.geometry.uses.values()]
         self._life = SpineLife(weights)
         self._paths = Paths(model, self.geometry, self.shape)
+        self.no_paths = self._trial(weights)
         self._activity: Activity | None = None
         self._samples = 0
 
@@ -79,7 +86,7 @@ class Meter:
     def row(self) -> Entries:
         """All cost entries of an epoch's row, named as in ``trainables.metrics``.
 
-        What counts activity is None if nothing was watched.
+        None: activity where nothing was watched; live entries where no path is found (``self.no_paths``).
         """
         weights = self._weights()  # each read once: a parametrised weight is computed at every access
         with torch.no_grad():
@@ -90,39 +97,48 @@ class Meter:
             counts += [(tap * uses[0, 0]).sum() for tap, uses in zip(taps, self._uses, strict=True)]
             numbers = [int(number) for number in torch.stack(counts).tolist()]
         left, synapses = numbers[: len(weights)], numbers[len(weights) :]
-        live = self._paths.trace(ones)
         row: Entries = {
             "sparsity_params": _lost(left, self.weights),
             "sparsity_synapses": _lost(synapses, self.synapses),
             "synapses": sum(synapses),
-            "sparsity_params_live": _lost(live.weights, self.weights),
-            "sparsity_synapses_live": _lost(live.synapses, self.synapses),
-            "synapses_live": sum(live.synapses),
-            "neurons": self.geometry.neurons,
-            "neurons_live": live.neurons,
-            "fan_in": live.fan_in,
-            "fan_out": live.fan_out,
-            "chips": [
-                fit.chip.name
-                for fit in fits(
-                    live.neurons, sum(live.synapses), live.fan_in, live.fan_out, sum(self.weights)
-                )
-                if fit.fits
-            ],
             "layer_sparsity_params": _lost_each(left, self.weights),
             "layer_sparsity_synapses": _lost_each(synapses, self.synapses),
             "layer_synapses": synapses,
+            "neurons": self.geometry.neurons,
+        }
+        return row | self._live(ones) | self._life.look(weights) | self._active(leaving)
+
+    def _live(self, ones: list[Tensor]) -> Entries:
+        if self.no_paths is not None:
+            return dict.fromkeys(LIVE)
+        live = self._paths.trace(ones)
+        synapses = sum(live.synapses)
+        found = fits(live.neurons, synapses, live.fan_in, live.fan_out, sum(self.weights))
+        return {
+            "sparsity_params_live": _lost(live.weights, self.weights),
+            "sparsity_synapses_live": _lost(live.synapses, self.synapses),
+            "synapses_live": synapses,
+            "neurons_live": live.neurons,
+            "fan_in": live.fan_in,
+            "fan_out": live.fan_out,
+            "chips": [fit.chip.name for fit in found if fit.fits],
             "layer_sparsity_params_live": _lost_each(live.weights, self.weights),
             "layer_sparsity_synapses_live": _lost_each(live.synapses, self.synapses),
             "layer_synapses_live": live.synapses,
         }
-        return row | self._life.look(weights) | self._activity_entries(leaving)
 
-    def _activity_entries(self, leaving: list[Tensor]) -> Entries:
+    def _trial(self, weights: list[Tensor]) -> str | None:
+        """Why no path can be traced, if so: the unpruned shadow must join input and output."""
+        try:
+            found = self._paths.trace([torch.ones_like(weight) for weight in weights])
+        except Exception as error:  # a network is anybody's code; a statistic must not end its training
+            return f"{type(error).__name__}: {error}"
+        return None if any(found.synapses) else "no neuron of the unpruned network is reached"
+
+    def _active(self, leaving: list[Tensor]) -> Entries:
         activity = self._activity
         if activity is None or not self._samples:
-            names = ("synops", "macs", "energy_nj", "firing_rate")
-            return dict.fromkeys((*names, "layer_synops", "layer_macs", "node_firing_rate"))
+            return dict.fromkeys(ACTIVE)
         pairs = []
         for (name, layer), leave in zip(self._modules.items(), leaving, strict=True):
             events = activity.events[name]
