@@ -11,7 +11,7 @@ from spikingjelly.activation_based import functional, layer, neuron, op_counter
 from torch import nn
 
 from trainables import cost, models
-from trainables.cost.activity import Events
+from trainables.cost.activity import Events, watch
 
 
 def brute_force(module: Any, x: torch.Tensor) -> int:
@@ -206,3 +206,61 @@ def test_frames_are_counted_by_sample() -> None:
     with meter.watch():
         meter.model(torch.ones(4, 5, 3))  # four steps, five samples
     assert meter.row()["synops"] == 4 * 3 * 2
+
+
+class Between(nn.Module):
+    """What may lie between a neuron and the next layer."""
+
+    def __init__(self, function) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.function(x)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: x,
+        lambda x: x.flatten(2).unflatten(2, x.shape[2:]),
+        lambda x: x.transpose(3, 4),
+        lambda x: x.flip(3),
+        lambda x: x[:, :, [1, 0]],
+        lambda x: x.add_(1),
+        lambda x: x.flatten(2).mul_(0).unflatten(2, x.shape[2:]),
+        lambda x: x[:, :1],
+        lambda x: x + 0.5,
+        lambda x: x.reshape(3, 2, 2, 3, 3),
+    ],
+)
+def test_sums_made_for_the_neurons_serve_the_next_layer_only_unchanged(function) -> None:
+    conv = layer.Conv2d(2, 3, 2, bias=False, step_mode="m")
+    sparse(conv, 0.5)
+    model = nn.Sequential(neuron.IFNode(step_mode="m"), Between(function), conv)
+    x = torch.rand(2, 3, 2, 3, 3) * 1.5
+    inputs = []
+    handle = conv.register_forward_hook(lambda m, args, out: inputs.append(args[0].clone()))
+    with torch.no_grad(), watch(model, ["2"]) as activity:
+        model(x)
+    handle.remove()
+    flat = inputs[0].flatten(0, 1)
+    assert activity.events["2"].counts.tolist() == (flat != 0).double().sum(0).tolist()
+    assert bool(activity.events["2"].analog) == bool(((flat != 0) & (flat != 1)).any())
+
+
+def test_neurons_whose_output_a_hook_changes_are_not_trusted() -> None:
+    model = nn.Sequential(neuron.IFNode(), nn.Linear(2, 1))
+    model[0].register_forward_hook(lambda node, args, out: out * 0.5)
+    with torch.no_grad(), watch(model, ["1"]) as activity:
+        model(torch.ones(1, 2))
+    assert activity.events["1"].analog
+
+
+def test_time_among_the_inputs() -> None:
+    """A read-out of all steps at once: its inputs are three neurons at two steps."""
+    model = nn.Sequential(neuron.IFNode(step_mode="m"), Between(lambda x: x.reshape(1, 6)), nn.Linear(6, 1))
+    x = torch.tensor([[[1.0, 0.0, 1.0]], [[0.0, 0.0, 1.0]]])
+    with torch.no_grad(), watch(model, ["2"]) as activity:
+        model(x)
+    assert activity.events["2"].counts.tolist() == [1, 0, 1, 0, 0, 1]

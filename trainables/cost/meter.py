@@ -142,7 +142,7 @@ class Meter:
         pairs = []
         for (name, layer), leave in zip(self._modules.items(), leaving, strict=True):
             events = activity.events[name]
-            assert events.counts is not None
+            assert isinstance(events.counts, Tensor)
             analog = torch.as_tensor(events.analog, device=leave.device, dtype=torch.float64)
             pairs.append(torch.stack([operations(layer, events.counts, leave), analog]))
         # One transfer for all layers and nodes.
