@@ -53,4 +53,8 @@ def test_what_is_not_confirmed_is_marked() -> None:
     unsure = {chip.name for chip in CHIPS if not chip.confirmed}
     assert {"BrainScaleS", "Darwin", "Akida"} <= unsure
     assert {"TrueNorth", "Loihi", "SpiNNaker", "DYNAP-SE", "Tianjic"}.isdisjoint(unsure)
+    assert [chip.label for chip in CHIPS if chip.name in ("Loihi", "Akida")] == [
+        "Loihi",
+        "Akida (unconfirmed)",
+    ]
     assert len({chip.name for chip in CHIPS}) == len(CHIPS)

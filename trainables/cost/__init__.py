@@ -16,6 +16,7 @@ from trainables.cost.chips import CHIPS, Chip, Fit, fits
 from trainables.cost.connections import Connections, connections, weight_of
 from trainables.cost.geometry import Geometry, geometry, spiking_nodes
 from trainables.cost.meter import Meter
+from trainables.pruners import prunable
 
 __all__ = [
     "CHIPS",
@@ -29,6 +30,7 @@ __all__ = [
     "count_spikes",
     "fits",
     "geometry",
+    "prunable",
     "spiking_nodes",
     "watch",
     "weight_of",

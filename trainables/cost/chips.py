@@ -34,6 +34,11 @@ class Chip:
     source: str
     confirmed: bool
 
+    @property
+    def label(self) -> str:
+        """The name, marked where the limits are not confirmed."""
+        return self.name if self.confirmed else f"{self.name} (unconfirmed)"
+
 
 _ONM = "Open Neuromorphic, hardware pages (github.com/open-neuromorphic, 28f5083)"
 _SINABS = "sinabs, backend/dynapcnn/chips/dynapcnn.py"

@@ -42,6 +42,11 @@ def indicator(weight: Tensor) -> Tensor:
     return (weight != 0).float()
 
 
+def synapses_of(uses: Tensor, weight: Tensor) -> int:
+    """Synapses of an unpruned layer: its weights, each as often as it is used."""
+    return int(uses.sum()) * (weight.numel() // uses.numel())
+
+
 def fan(layer: Any, ones: Tensor) -> Tensor:
     """Nonzero weights that leave each input channel and tap, float64 [groups, inputs / groups, *kernel].
 
@@ -62,6 +67,6 @@ def connections(model: nn.Module, geometry: Geometry) -> Connections:
         taps = fan(layer, ones).sum((0, 1)).cpu()
         weights += ones.numel()
         weights_left += int(taps.sum())
-        synapses += int(uses.expand_as(ones).sum())
+        synapses += synapses_of(uses, ones)
         synapses_left += int((taps * uses).sum())
     return Connections(weights, weights_left, synapses, synapses_left)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from trainables.cost.activity import Activity, watch
 from trainables.cost.chips import fits
-from trainables.cost.connections import fan, indicator, weight_of
+from trainables.cost.connections import fan, indicator, synapses_of, weight_of
 from trainables.cost.geometry import Geometry, geometry
 from trainables.cost.liveness import Paths
 from trainables.cost.operations import energy_nj, operations
@@ -29,9 +29,12 @@ ACTIVE = ("synops", "macs", "energy_nj", "firing_rate", "layer_synops", "layer_m
 class Meter:
     """Measures a network of input ``shape`` (one sample, no batch dimension).
 
-    Make it after the pruners are attached. Every epoch: forward passes inside ``with meter.watch():``, then
-    ``meter.row()``, once: the spines' life is told from row to row. All convolution and linear layers that
-    the network calls are counted, also those exempt from pruning.
+    Make it after the pruners are attached and the model is on its device. Every epoch: forward passes inside
+    ``with meter.watch():``, then ``meter.row()``, once: the spines' life is told from row to row. All
+    convolution and linear layers that the network calls are counted, also those exempt from pruning.
+
+    ``no_paths``: why the network's paths can't be traced (a layer the shadow of ``liveness`` has no stand-in
+    for, neurons that are not SpikingJelly's), or None; if set, all live entries are None.
     """
 
     def __init__(self, model: nn.Module, shape: tuple[int, ...], found: Geometry | None = None) -> None:
@@ -41,7 +44,7 @@ class Meter:
         weights = self._weights()
         self.weights = [weight.numel() for weight in weights]
         self.synapses = [
-            int(uses.expand(weight.shape).sum())
+            synapses_of(uses, weight)
             for uses, weight in zip(self.geometry.uses.values(), weights, strict=True)
         ]
         self._uses = [uses.to(weights[0].device) for uses in self.geometry.uses.values()]
@@ -121,7 +124,7 @@ class Meter:
             "neurons_live": live.neurons,
             "fan_in": live.fan_in,
             "fan_out": live.fan_out,
-            "chips": [fit.chip.name for fit in found if fit.fits],
+            "chips": [fit.chip.label for fit in found if fit.fits],
             "layer_sparsity_params_live": _lost_each(live.weights, self.weights),
             "layer_sparsity_synapses_live": _lost_each(live.synapses, self.synapses),
             "layer_synapses_live": live.synapses,

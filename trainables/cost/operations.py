@@ -38,5 +38,8 @@ def operations(layer: Any, counts: Tensor, leaving: Tensor) -> Tensor:
 
 
 def energy_nj(macs: float, acs: float) -> float:
-    """4.6 pJ per MAC and 0.9 pJ per AC, in nJ: arithmetic alone, no memory, no sparse indices."""
+    """4.6 pJ per MAC and 0.9 pJ per AC, in nJ: arithmetic alone, no memory access, no sparse indices.
+
+    Papers take the dense operations of the first layer; here its zero weights are free like all others.
+    """
     return (PJ_MAC * macs + PJ_AC * acs) * 1e-3
