@@ -174,11 +174,18 @@ def test_silence() -> None:
         model(torch.ones(1, 2))
     assert meter.silent
     assert meter.row()["node_firing_rate"] == [1.0, 0.0]
+    meter.row()
+    assert meter.silent_epochs == 2
+    again = cost.Meter(model, (2,))
+    again.load_state_dict(meter.state_dict())
+    assert again.silent_epochs == 2
     functional.reset_net(model)
     model[2].weight.data.fill_(9.0)
     with torch.no_grad(), meter.watch():
         model(torch.ones(1, 2))
     assert not meter.silent
+    meter.row()
+    assert meter.silent_epochs == 0
 
 
 def test_watching_changes_nothing_and_leaves_nothing() -> None:

@@ -53,6 +53,7 @@ class Meter:
         self.no_paths = self._trial(weights)
         self._activity: Activity | None = None
         self._samples = 0
+        self.silent_epochs = 0
 
     @property
     def layers(self) -> list[str]:
@@ -66,7 +67,11 @@ class Meter:
 
     @property
     def silent(self) -> bool:
-        """No neuron of the last spiking layer fired in the last watched pass."""
+        """No neuron of the last spiking layer fired in the last watched pass.
+
+        Once is no verdict: a sound network can be silent after its first epoch, while the running means of its
+        batch normalisation still lag. ``silent_epochs`` counts the rows in succession that found it so.
+        """
         if self._activity is None or not self._activity.fired:
             return False
         return float(self._activity.fired[self.nodes[-1]]) == 0
@@ -99,6 +104,7 @@ class Meter:
             counts = [tap.sum() for tap in taps]
             counts += [(tap * uses[0, 0]).sum() for tap, uses in zip(taps, self._uses, strict=True)]
             numbers = [int(number) for number in torch.stack(counts).tolist()]
+        self.silent_epochs = self.silent_epochs + 1 if self.silent else 0
         left, synapses = numbers[: len(weights)], numbers[len(weights) :]
         row: Entries = {
             "sparsity_params": _lost(left, self.weights),
@@ -175,11 +181,12 @@ class Meter:
 
     def state_dict(self) -> dict[str, Any]:
         """What the next row depends on besides the model and what is watched: tensors and plain data."""
-        return self._life.state_dict()
+        return {"spines": self._life.state_dict(), "silent_epochs": self.silent_epochs}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from the state of another training's meter over an equal network."""
-        self._life.load_state_dict(state)
+        self._life.load_state_dict(state["spines"])
+        self.silent_epochs = int(state["silent_epochs"])
 
 
 def _lost(left: list[int], total: list[int]) -> float:
