@@ -5,7 +5,7 @@ of ``Meter.watch`` around that pass and one ``Meter.row``: synapses, dead neuron
 life, chips. Both kinds alternate within one training, so weights, memory and load are shared. Training is
 the same in both, and its noise is larger than what is sought: the cost is taken as the median of the watched
 validation passes less that of the bare ones, plus the median of the rows. CPU time (``process_time``, one
-thread), which other processes disturb less than they do the wall clock. Images are random (only shapes matter), T = 4.
+thread), which other processes disturb less than they do the wall clock. Images are random; T = 4.
 
 * digits: the digits net on 8 x 8, 1,259 images to train and 269 to validate, batch 64
 * conv64: three 3x3 layers of 64 channels on 28 x 28, 28 x 28 and 14 x 14, 240 and 60 images, batch 32

@@ -296,3 +296,25 @@ def test_unknown_neurons_are_not_taken_for_dead_ones() -> None:
     meter = cost.Meter(nn.Sequential(nn.Linear(3, 2), Threshold(), nn.Linear(2, 2)), (3,))
     assert meter.no_paths == "no neuron of the unpruned network is reached"
     assert meter.row()["neurons_live"] is None
+
+
+class InPlaceLoop(nn.Module):
+    """Changes what a layer returned, at every step."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.node, self.last = nn.Linear(2, 2), neuron.IFNode(), nn.Linear(2, 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        steps = []
+        for _ in range(2):
+            y = self.first(x)
+            y *= torch.tensor([0.0, 1.0])  # the first neuron gets nothing
+            steps.append(self.last(self.node(y)))
+        return torch.stack(steps)
+
+
+def test_in_place_changes_do_not_reach_the_next_step() -> None:
+    row = cost.Meter(InPlaceLoop(), (2,)).row()
+    assert row["layer_synapses_live"] == [2, 2]
+    assert (row["neurons"], row["neurons_live"]) == (2, 1)

@@ -69,8 +69,8 @@ class Meter:
     def silent(self) -> bool:
         """No neuron of the last spiking layer fired in the last watched pass.
 
-        Once is no verdict: a sound network can be silent after its first epoch, while the running means of its
-        batch normalisation still lag. ``silent_epochs`` counts the rows in succession that found it so.
+        Once is no verdict: a sound network can be silent after its first epoch, while the running means of
+        its batch normalisation still lag. ``silent_epochs`` counts the rows in succession that found it so.
         """
         if self._activity is None or not self._activity.fired:
             return False
