@@ -19,6 +19,8 @@ from trainables.schedules import learning_rates, window
 
 Row = dict[str, Any]  # numbers, None, text, and lists of numbers for what is counted by layer
 
+SILENT_EPOCHS = 3  # in a row; a sound network can be silent once, while batch normalisation's means lag
+
 
 class Training(Iterator[Row]):
     """One pruned training. ``for row in Training(config): ...`` trains to the end.
