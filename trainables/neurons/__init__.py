@@ -13,8 +13,8 @@ import torch
 from spikingjelly.activation_based import neuron
 from torch import Tensor, nn
 
-from trainables.neurons.dynamics import Dynamics, Kind, dynamics
-from trainables.neurons.kernels import kernels
+from trainables.neurons.compiled import Kernels, kernels
+from trainables.neurons.dynamics import Dynamics, Kind, dynamics, settings
 from trainables.neurons.multi_step import multi_step
 
 __all__ = ["Dynamics", "Kind", "compile_kernels", "dynamics", "fuse", "kernels", "multi_step", "unfuse"]
@@ -56,24 +56,27 @@ def compile_kernels(model: nn.Module, *dtypes: torch.dtype) -> None:
                 kernels(constants.kind, dtype, torch.device("cpu"))
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Fused:
     """Stands in for one node's ``multi_step_forward``."""
 
     node: Any
+    known: Any = None  # settings, dtype and device of the last call
+    plan: tuple[Dynamics, Kernels] | None = None  # and what they led to
 
     def __call__(self, x: Tensor, *args: Any, **kwargs: Any) -> Any:
         node = self.node
-        k = dynamics(node)
-        run = None if isinstance(k, str) else kernels(k.kind, x.dtype, x.device)
-        if run is None or isinstance(k, str):
+        key = (settings(node), x.dtype, x.device)
+        if key != self.known:  # the first call, or a schedule has moved a constant
+            k = dynamics(node)
+            run = None if isinstance(k, str) else kernels(k.kind, x.dtype, x.device)
+            self.known, self.plan = key, None if run is None or isinstance(k, str) else (k, run)
+        if self.plan is None:
             return type(node).multi_step_forward(node, x, *args, **kwargs)
-        spikes, node.v = multi_step(x, _potential(node.v, x, k), getattr(node, "w", None), k, run)
+        k, run = self.plan
+        v = node._memories["v"]
+        if isinstance(v, Tensor):  # SpikingJelly starts from rest again after a change of shape
+            v = v.to(x.device) if v.shape == x.shape[1:] else k.rest
+        w = node._parameters["w"] if k.kind.learned else None
+        spikes, node._memories["v"] = multi_step(x, v, w, k, run)
         return spikes
-
-
-def _potential(v: Tensor | float, x: Tensor, k: Dynamics) -> Tensor | float:
-    """What SpikingJelly starts from: a number until the first input, rest again after a change of shape."""
-    if not isinstance(v, Tensor):
-        return float(v)
-    return v.to(x.device) if v.shape == x.shape[1:] else k.rest

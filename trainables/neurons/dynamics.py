@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
 from spikingjelly.activation_based import neuron, surrogate
 
-from trainables.neurons.surrogates import slope
+from trainables.neurons.surrogates import SLOPES, slope
 
-ATAN, ATAN_CONSTANTS = slope(surrogate.ATan())
+ATAN = SLOPES[surrogate.ATan].code
+ATAN_CONSTANTS = (1.0, math.pi, 0.0)  # alpha = 2, SpikingJelly's default
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ class Dynamics:
 
 
 def dynamics(node: Any) -> Dynamics | str:
-    """The node's constants, or why it can't be fused. Read anew at each call: a schedule may move them."""
+    """The node's constants, or why it can't be fused."""
     kind = type(node)
     if kind not in (neuron.IFNode, neuron.LIFNode, neuron.ParametricLIFNode):
         return f"{kind.__name__} is not exactly an IFNode, LIFNode or ParametricLIFNode"
@@ -76,3 +78,14 @@ def dynamics(node: Any) -> Dynamics | str:
         rest=0.0 if node.v_reset is None else float(node.v_reset),
         constants=constants,
     )
+
+
+def settings(node: Any) -> tuple[Any, ...]:
+    """What :func:`dynamics` reads and a program may change between two calls: a key, cheap to compare."""
+    own = node.__dict__
+    function = node._modules["surrogate_function"].__dict__
+    return (
+        own.get("tau"), own.get("decay_input"), own["v_threshold"], own["v_reset"], own["detach_reset"],
+        own["_step_mode"], own["_store_v_seq"], own["_neuron_precision"], function["spiking"],
+        *(function.get(name) for name in function["_sg_param_names"]),
+    )  # fmt: skip

@@ -162,21 +162,23 @@ FN void forward_block(FORWARD, count from, count m, int save) {
 }
 
 FN void backward_block(BACKWARD, count from, count m, int sum) {
-  float gv[BLOCK], gw[BLOCK], gx[BLOCK];
+  float gv[BLOCK], gw[BLOCK], gx[BLOCK], before[BLOCK];
   EACH gv[i] = grad_v ? grad_v[from + i] : 0.0f;
   EACH gw[i] = gx[i] = 0.0f;
   for (count t = T - 1; t >= 0; t--) {
     const real *restrict gt = grad_spikes + t * n + from, *restrict ht = charged + t * n + from;
     real *restrict ot = grad_x + t * n + from;
+    if (LEARNED && t) EACH {
+      float last = widen(ht[i - n]);
+      before[i] = reset(last, fire(last, threshold), threshold, rest);
+    }
+    if (LEARNED && !t) EACH before[i] = v0 ? v0[from + i] : v_start;
     EACH {
       float g, h = widen(ht[i]);
       float gh = uncharge(widen(gt[i]), h, &gv[i], &g, tau, threshold, rest, p, q, r);
       if (sum) gx[i] += g;
       else ot[i] = narrow(g);
-      if (LEARNED) {
-        float last = t ? widen(ht[i - n]) : 0.0f, start = v0 ? v0[from + i] : v_start;
-        gw[i] += gh * pull(h, t ? reset(last, fire(last, threshold), threshold, rest) : start, rest);
-      }
+      if (LEARNED) gw[i] += gh * pull(h, before[i], rest);
     }
   }
   if (sum) EACH grad_x[from + i] = narrow(gx[i]);

@@ -24,15 +24,13 @@ gradients are bfloat16, the potential carried from sequence to sequence float32.
 
 from __future__ import annotations
 
-import ctypes
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
+from trainables.neurons.compiled import Kernels
 from trainables.neurons.dynamics import Dynamics
-from trainables.neurons.kernels import Kernels
 
 
 def slabs(like: Tensor, steps: int) -> Tensor:
@@ -43,9 +41,10 @@ def slabs(like: Tensor, steps: int) -> Tensor:
 
 def same_layout(a: Tensor, b: Tensor) -> bool:
     """Whether two tensors of one shape put their elements at the same offsets."""
-    return all(
-        i == j or size < 2 for size, i, j in zip(a.shape, a.stride(), b.stride(), strict=True)
-    )  # fmt: skip
+    strides = a.stride(), b.stride()
+    return strides[0] == strides[1] or all(
+        size < 2 or i == j for size, i, j in zip(a.shape, *strides, strict=True)
+    )
 
 
 def in_layout(tensor: Tensor, template: Tensor) -> Tensor:
@@ -69,8 +68,8 @@ def shared_current(x: Tensor) -> Tensor | None:
     return base if whole and base.data_ptr() == x.data_ptr() else None
 
 
-def _pointer(tensor: Tensor | None) -> ctypes.c_void_p:
-    return ctypes.c_void_p(None if tensor is None else tensor.data_ptr())
+def _pointer(tensor: Tensor | None) -> int:
+    return 0 if tensor is None else tensor.data_ptr()
 
 
 class _MultiStep(torch.autograd.Function):
@@ -80,43 +79,42 @@ class _MultiStep(torch.autograd.Function):
     def forward(
         ctx: Any, x: Tensor, v0: Tensor | float, w: Tensor | None, k: Dynamics, run: Kernels, steps: int
     ) -> tuple[Tensor, Tensor]:
-        x_stride, first = (0, x) if steps else (x.stride(0), x[0])
+        reduce = bool(steps)
+        x_stride, first = (0, x) if reduce else (x.stride(0), x[0])
         slab = torch.empty_like(first)  # keeps the strides exactly where the current is dense
         if not same_layout(slab, first):
-            x = slabs(slab, len(x)).copy_(x)
-            x_stride = x.stride(0)
-        T, n = steps or len(x), slab.numel()
-        spikes, v = slabs(slab, T), torch.empty_like(slab, dtype=torch.float32)
+            x, x_stride = slabs(slab, len(x)).copy_(x), slab.numel()
+        steps, n = steps or len(x), slab.numel()
+        spikes, v = slabs(slab, steps), torch.empty_like(slab, dtype=torch.float32)
         charged = torch.empty_like(spikes) if any(ctx.needs_input_grad) else None
         start, v_start = (in_layout(v0, v), 0.0) if isinstance(v0, Tensor) else (None, v0)
         inverse_tau = None if w is None else w.detach().float().sigmoid()
-        sizes = ctypes.c_longlong(T), ctypes.c_longlong(n)
-        numbers = ctypes.c_float(k.tau), _pointer(inverse_tau), *map(ctypes.c_float, (k.threshold, k.rest))
-        arrays = [_pointer(tensor) for tensor in (spikes, charged, v)]
-        stride, v_start = ctypes.c_longlong(x_stride), ctypes.c_float(v_start)
-        run.forward([_pointer(x), stride, _pointer(start), v_start, *arrays, *sizes, *numbers], n)
+        numbers = steps, n, k.tau, _pointer(inverse_tau), k.threshold, k.rest
+        arrays = spikes.data_ptr(), _pointer(charged), v.data_ptr()
+        run.forward(n, (x.data_ptr(), x_stride, _pointer(start), v_start, *arrays, *numbers))
         ctx.set_materialize_grads(False)
+        # inverse_tau is kept for its memory as well: ``numbers`` points to it
         ctx.save_for_backward(charged, start if k.kind.learned else None, inverse_tau)
-        ctx.rest = k, run, bool(steps), v_start, sizes, numbers
+        ctx.rest = k, run, reduce, v_start, numbers
         return spikes, v
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, grad_s: Tensor | None, grad_v: Tensor | None) -> tuple[Tensor | None, ...]:
+        if torch.is_grad_enabled():  # once_differentiable says the same at 20 us a call
+            raise RuntimeError("fused neurons have no second derivative: trainables.neurons.unfuse the model")
         charged, start, inverse_tau = ctx.saved_tensors
-        k, run, reduce, v_start, sizes, numbers = ctx.rest
+        k, run, reduce, v_start, numbers = ctx.rest
         slab = charged[0]
         grad_s = torch.zeros_like(charged) if grad_s is None else in_layout(grad_s, charged)
-        wide = torch.empty_like(slab, dtype=torch.float32)
-        grad_v = grad_v if grad_v is None else in_layout(grad_v, wide)
+        if grad_v is not None:
+            grad_v = in_layout(grad_v, torch.empty_like(slab, dtype=torch.float32))
         grad_x = torch.empty_like(slab if reduce else charged)
-        grad_v0 = wide if ctx.needs_input_grad[1] else None
+        grad_v0 = torch.empty_like(slab, dtype=torch.float32) if ctx.needs_input_grad[1] else None
         groups = -(-slab.numel() // run.group)
-        grad_w = wide.new_empty(groups) if ctx.needs_input_grad[2] else None
-        before = [_pointer(tensor) for tensor in (grad_s, grad_v, charged, start)]
-        after = [v_start, _pointer(grad_x), ctypes.c_int(reduce), _pointer(grad_v0), _pointer(grad_w)]
-        constants = map(ctypes.c_float, k.constants)
-        run.backward([*before, *after, *sizes, *numbers, *constants], slab.numel())
+        grad_w = inverse_tau.new_empty(groups) if ctx.needs_input_grad[2] else None
+        before = grad_s.data_ptr(), _pointer(grad_v), charged.data_ptr(), _pointer(start), v_start
+        after = grad_x.data_ptr(), reduce, _pointer(grad_v0), _pointer(grad_w)
+        run.backward(slab.numel(), (*before, *after, *numbers, *k.constants))
         if grad_w is not None:
             factor = 1 - inverse_tau if k.kind.decay_input else inverse_tau * (1 - inverse_tau)
             grad_w = (grad_w.sum(dtype=torch.float64) * factor).to(inverse_tau.dtype)

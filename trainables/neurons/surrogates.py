@@ -26,9 +26,7 @@ class Slope(NamedTuple):
 SLOPES: dict[type[Any], Slope] = {
     sj.ATan: Slope("p / (1.0f + q * u * (q * u))", lambda s: (s.alpha / 2, math.pi * s.alpha / 2)),
     sj.DeterministicPass: Slope("1.0f", lambda s: ()),
-    sj.Erf: Slope(
-        "exponential(-(u * p) * (u * p)) * q", lambda s: (s.alpha, s.alpha / math.sqrt(math.pi))
-    ),
+    sj.Erf: Slope("exponential(-(u * p) * (u * p)) * q", lambda s: (s.alpha, s.alpha / math.sqrt(math.pi))),
     sj.FakeNumericalGradient: Slope("fminf((u >= 0.0f ? 1.0f : -1.0f) / u, p)", lambda s: (s.alpha,)),
     sj.LeakyKReLU: Slope("u >= 0.0f ? p : q", lambda s: (s.k, s.leak)),
     sj.LogTailedReLU: Slope("u > 1.0f ? 1.0f / u : u <= 0.0f ? p : 1.0f", lambda s: (s.alpha,)),
