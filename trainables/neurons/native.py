@@ -1,8 +1,8 @@
-"""Compiles ``neurons.c`` once per machine and loads it. No compiler: None, and the caller runs eager.
+"""Compiles C once per machine and loads it. No compiler: None, said once, and the caller runs eager.
 
 Why plain C through ctypes: on the digits network (two cores, torch 2.14) torch.compile reached the same
 step time but cost 30 s the first time and 3.5 s in every later process, an ahead-of-time compiled graph
-34 s and 0.01 s; this costs 0.2 s and 0.001 s. Every trial process pays the second figure.
+34 s and 0.01 s; this costs COLD and WARM. Every trial process pays the second figure.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ import warnings
 from functools import cache
 from pathlib import Path
 
-SOURCE = Path(__file__).with_name("neurons.c")
 # No contraction: equal bits with torch's separate multiplications and additions. The two no-* flags let
 # comparisons and divisions vectorise and change no result.
 FLAGS = ["-O3", "-march=native", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math"]
@@ -30,6 +29,7 @@ def _cache_folder() -> Path:
     return Path(root) / "spinetune"
 
 
+@cache
 def _processor() -> str:
     """What -march=native depends on: a cache on a shared home folder serves machines of several kinds."""
     try:
@@ -42,38 +42,39 @@ def _processor() -> str:
 
 
 @cache
-def library() -> ctypes.CDLL | None:
-    """The compiled kernels, or None (said once) where they cannot be had."""
+def load(source: str) -> ctypes.CDLL | None:
+    """The library compiled from C ``source``, or None (said once) where it cannot be had."""
     compiler = shutil.which(os.environ.get("CC", "cc")) or shutil.which("gcc") or shutil.which("clang")
     if compiler is None:
-        _warn_eager("no C compiler found")
+        say_eager("no C compiler found")
         return None
-    source = SOURCE.read_text()
     key = hashlib.sha256("\0".join([source, *FLAGS, *LINK, compiler, _processor()]).encode()).hexdigest()[:16]
     try:
         folder = _cache_folder()
         target = folder / f"neurons-{key}.so"
         if not target.exists():
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            _compile(compiler, target)
+            _compile(compiler, source, target)
         return ctypes.CDLL(str(target))
     except subprocess.CalledProcessError as error:
-        _warn_eager(f"{compiler} failed: {error.stderr.decode(errors='replace').strip()[:500]}")
+        say_eager(f"{compiler} failed: {error.stderr.decode(errors='replace').strip()[:500]}")
     except (OSError, subprocess.TimeoutExpired) as error:
-        _warn_eager(str(error))
+        say_eager(str(error))
     return None
 
 
-def _compile(compiler: str, target: Path) -> None:
+def _compile(compiler: str, source: str, target: Path) -> None:
     """Compile next to ``target`` and rename, so that two processes never load half a file."""
     with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
         built = Path(scratch) / target.name
-        command = [compiler, *FLAGS, *LINK, "-o", str(built), str(SOURCE)]
-        subprocess.run(command, check=True, capture_output=True, timeout=120)
+        command = [compiler, *FLAGS, *LINK, "-o", str(built), "-x", "c", "-", "-lm"]
+        subprocess.run(command, input=source.encode(), check=True, capture_output=True, timeout=120)
         built.replace(target)
 
 
-def _warn_eager(reason: str) -> None:
+@cache
+def say_eager(reason: str) -> None:
+    """Warn that the neurons run on SpikingJelly's own operations; once for each reason."""
     warnings.warn(
         f"neurons run as plain torch operations, about half as fast: {reason}", RuntimeWarning, stacklevel=3
     )
