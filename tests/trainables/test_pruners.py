@@ -26,7 +26,7 @@ from tests.trainables.pruning import (
 )
 from trainables import neurons, pruners
 from trainables.config import ConfigError
-from trainables.pruners import PRUNERS, bake, install, prunable
+from trainables.pruners import PRUNERS, bake, neuron_masks, prunable
 
 CONSTANT = ["deep_r", "set", "rigl"]  # so many connections from first to last
 TARGET = ["agp", "admm", *CONSTANT]  # end at final_sparsity
@@ -48,7 +48,7 @@ def check_baked(run: Run) -> None:
     assert set(state) - gates == set(network(run.kind).state_dict())
     assert torch.equal(run.output(), expected)
     fresh = network(run.kind)
-    install(fresh, state)
+    neuron_masks.install(fresh, state)
     fresh.load_state_dict(state)
     run.model = pickle.loads(pickle.dumps(fresh))  # noqa: S301
     assert torch.equal(run.output(), expected)

@@ -21,7 +21,7 @@ from tests.trainables.pruning import (
     single,
 )
 from trainables import cost
-from trainables.pruners import attach, bake, values
+from trainables.pruners import attach, bake, neuron_masks
 from trainables.pruners.neuron_masks import readers
 
 
@@ -183,7 +183,7 @@ class TestUPR:
         run.output()
         assert (spikes[0][..., 4] == 0).all()
         assert spikes[0].sum() > 0
-        assert values(run.model)["2"].tolist() == [float(i != 4) for i in range(12)]
+        assert neuron_masks.values(run.model)["2"].tolist() == [float(i != 4) for i in range(12)]
         bake(run.model)
         run.output()
         assert torch.equal(spikes[1], spikes[0])

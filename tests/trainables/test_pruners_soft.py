@@ -152,7 +152,7 @@ def test_str_decay_moves_s_towards_zero() -> None:
     layer = nn.Linear(2, 2)
     pruner = single(layer, "str", pruner_strength=2.0)
     pruner.after_step(at(lr=0.1))
-    assert float(pruner.maps[0].s) == pytest.approx(S_INIT * 0.8)
+    assert pruner.maps[0].s.item() == pytest.approx(S_INIT * 0.8)
     assert pruner.threshold == pytest.approx(1 / (1 + math.exp(8)))
 
 
@@ -177,16 +177,16 @@ def test_nspdi_gain_and_second_threshold_by_hand() -> None:
 
 class TestLayerWeighting:
     def weights(self, weighting: str) -> tuple[list[float], Any]:
-        """A 3x3 convolution with 4 positions a weight (2x2 of a 2x2 image) beside a linear layer."""
+        """A 2x2 convolution with 16 positions a weight beside a linear layer."""
         torch.manual_seed(0)
         model = nn.Sequential(nn.Conv2d(1, 2, 2), nn.Linear(5, 8))
-        uses = {"0": torch.full((1, 1, 2, 2), 4), "1": torch.ones(1, 1)}
+        uses = {"0": torch.full((1, 1, 2, 2), 16), "1": torch.ones(1, 1)}
         options = SimpleNamespace(**DEFAULTS | {"layer_weighting": weighting})
         pruner = attach(model, "stds", options, SimpleNamespace(uses=uses, shape=()))
         return layer_weights(pruner.layers, weighting), pruner
 
     def test_positions_by_hand(self) -> None:
-        """sqrt(4) and sqrt(1) over 8 and 40 weights: mean 56/48, so c = 12/7 and 6/7."""
+        """16^(1/4) and 1 over 8 and 40 weights: mean 56/48, so c = 12/7 and 6/7."""
         found, pruner = self.weights("positions")
         assert found == pytest.approx([12 / 7, 6 / 7])
         pruner.start(at(threshold=0.07))

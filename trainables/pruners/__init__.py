@@ -16,6 +16,7 @@ from typing import Any
 from torch import nn
 from torch.nn.utils import parametrize
 
+from trainables.pruners import neuron_masks
 from trainables.pruners.admm import ADMM
 from trainables.pruners.agp import AGP
 from trainables.pruners.base import Moment, Pruner, Spines
@@ -25,15 +26,12 @@ from trainables.pruners.drop_grow import SET, RigL
 from trainables.pruners.grad_r import GradR
 from trainables.pruners.layers import PRUNABLE, bake, prunable
 from trainables.pruners.learned import STR
-from trainables.pruners.neuron_masks import install, values
 from trainables.pruners.nspdi import NSPDI
 from trainables.pruners.st import ST
 from trainables.pruners.stds import STDS
 from trainables.pruners.upr import UPR
 
-__all__ = [
-    "PRUNABLE", "PRUNERS", "Moment", "Pruner", "Spines", "attach", "bake", "install", "prunable", "values",
-]  # fmt: skip
+__all__ = ["PRUNABLE", "PRUNERS", "Moment", "Pruner", "Spines", "attach", "bake", "neuron_masks", "prunable"]
 
 # set and str are files drop_grow and learned: a module of that name here would hide the builtin.
 PRUNERS: dict[str, type[Pruner[Any]]] = {

@@ -56,7 +56,8 @@ class Pruner(Generic[Map]):
     """One method over all layers of one run; a subclass fills in what it needs.
 
     What a resumed run needs lies in the maps (buffers, parameters), hence in the model's state_dict, or
-    follows from the Moment; a pruner keeps nothing else. Random numbers come from torch's global generator.
+    follows from the Moment; a pruner keeps nothing else. Random numbers come from torch's global generator
+    of the CPU, whatever the device: the one that the training checkpoints.
 
     ``fields``: the ``TrainConfig`` fields it reads, all others that belong to pruning are idle.
     ``drive``: what the schedule f moves: "threshold" (d = D f), "sparsity" (final_sparsity f) or "none".

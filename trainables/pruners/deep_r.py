@@ -55,7 +55,7 @@ class DeepR(Pruner[SignedMask]):
             here = active.nonzero(as_tuple=True)
             sign = map_.signs(here)
             strength = theta[here] * sign - drift
-            strength += torch.randn_like(strength) * (drift / 3)
+            strength += torch.randn(strength.shape).to(strength) * (drift / 3)
             theta[here] = strength * sign
             lost = strength <= 0
             active[here] = ~lost
@@ -63,12 +63,15 @@ class DeepR(Pruner[SignedMask]):
 
 
 def wake(theta: Tensor, map_: SignedMask, missing: int) -> None:
-    """Set as many random dormant connections, in place; drawing again beats a list of all dormant ones."""
+    """Set as many random dormant connections, in place.
+
+    Drawn with replacement, then again for those that met: a few passes, where a permutation of all dormant
+    ones costs more than the training step.
+    """
     while missing:
-        drawn = torch.randint(theta.numel(), (missing,), device=theta.device).unique()
-        place = torch.unravel_index(drawn, theta.shape)
-        dormant = ~map_.mask[place]
-        place = tuple(axis[dormant] for axis in place)
+        dormant = (~map_.mask).flatten().nonzero().squeeze(1)
+        drawn = torch.randint(len(dormant), (missing,)).unique().to(theta.device)
+        place = torch.unravel_index(dormant[drawn], theta.shape)
         map_.mask[place] = True
         theta[place] = NEWBORN * map_.signs(place)
-        missing -= len(place[0])
+        missing -= len(drawn)

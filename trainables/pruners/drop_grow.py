@@ -83,7 +83,7 @@ class SET(DropGrow):
         return fraction
 
     def score(self, theta: Tensor) -> Tensor:
-        return torch.rand_like(theta)
+        return torch.rand(theta.shape).to(theta.device)
 
 
 class RigL(DropGrow):

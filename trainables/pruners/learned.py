@@ -36,7 +36,7 @@ class STR(Pruner[LearnedThreshold]):
     """
 
     fields = ("exempt", "pruner_strength")
-    strength = 0.4
+    strength = 2.0
 
     def map(self, spines: Spines) -> LearnedThreshold:
         return LearnedThreshold()

@@ -79,5 +79,5 @@ def scatter_connections(pruner: Pruner[AnyMask]) -> None:
     """Set random masks that leave ``final_sparsity``."""
     counts = budgets(pruner.layers, pruner.options.final_sparsity)
     for map_, count in zip(pruner.maps, counts, strict=True):
-        order = torch.randperm(map_.mask.numel(), device=map_.mask.device)
+        order = torch.randperm(map_.mask.numel())
         map_.mask.copy_((order < count).view(map_.mask.shape))
