@@ -20,7 +20,7 @@ from study.spec import StudySpec
 from trainables import flags
 from trainables.config import build
 from trainables.errors import ConfigError, unknown
-from trainables.train import resolve_device
+from trainables.machine import resolve_device
 
 
 def parser() -> argparse.ArgumentParser:

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from trainables import cost, data, models, neurons, pruners
+from trainables import cost, data, machine, models, neurons, pruners
 from trainables.config import TrainConfig
 from trainables.learning import LOSSES
 from trainables.schedules import learning_rates
@@ -57,8 +57,8 @@ def final_threshold(config: TrainConfig) -> float:
 
 def mean_activity(model: nn.Module, x: Tensor, precision: torch.dtype) -> Tensor:
     """Class activity [N, classes], the mean over T, in float32; the network's states are reset after it."""
-    with torch.autocast(x.device.type, torch.bfloat16, enabled=precision == torch.bfloat16):
-        activity: Tensor = model(x)
+    with machine.autocast(x.device, precision):
+        activity: Tensor = model(machine.images(x, precision))
     models.reset(model)
     return activity.float().mean(0)
 

@@ -8,14 +8,29 @@ freed memory in the process (mallopt), which saves page faults but no time once 
 
 from __future__ import annotations
 
+import os
 from contextlib import AbstractContextManager
 
 import torch
 from torch import Tensor, nn
 
-from trainables.config import ConfigError
+from trainables.errors import ConfigError
 
-PRECISIONS = "auto", "float32", "bfloat16"
+
+def resolve_device(name: str) -> torch.device:
+    """``auto`` is the first GPU where there is one; a device that is not there is a ConfigError."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    device = torch.device(name)
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        found = torch.cuda.device_count()
+        raise ConfigError([f"device: got {name!r}, but {found} CUDA devices were found; nearest valid: cpu"])
+    return device
+
+
+def cores() -> int:
+    """Processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def bfloat16_is_fast(device: torch.device) -> bool:
@@ -31,8 +46,6 @@ def resolve_precision(name: str, device: torch.device) -> torch.dtype:
 
     A bfloat16 asked for by name runs anywhere, slower than float32 where it is emulated.
     """
-    if name not in PRECISIONS:
-        raise ConfigError([f"precision: got {name!r}, must be one of {', '.join(PRECISIONS)}"])
     if name == "auto":
         name = "bfloat16" if bfloat16_is_fast(device) else "float32"
     return torch.bfloat16 if name == "bfloat16" else torch.float32
@@ -52,9 +65,10 @@ def memory_format(device: torch.device, precision: torch.dtype) -> torch.memory_
 def prepare(model: nn.Module, device: torch.device, precision: torch.dtype, threads: int) -> nn.Module:
     """``model`` on ``device`` in its layout; sets the threads of this process and lets it flush denormals.
 
+    ``threads`` 0: all cores.
     Membrane potentials and surrogate slopes decay into denormal numbers, which a CPU computes slowly.
     """
-    torch.set_num_threads(threads)
+    torch.set_num_threads(threads or cores())
     torch.set_flush_denormal(True)
     model.to(memory_format=memory_format(device, precision))
     return model.to(device)

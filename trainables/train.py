@@ -33,13 +33,12 @@ class Training(Iterator[Row]):
 
     def __init__(self, config: TrainConfig) -> None:
         self.config = config
-        self.device = machine.device(config.device)
-        machine.use_threads(config.threads)
-        self.precision = machine.precision(config.precision, self.device)
+        self.device = machine.resolve_device(config.device)
+        self.precision = machine.resolve_precision(config.precision, self.device)
         parts = dataset(config)
         self.train_split, self.val_split = parts.train.to(self.device), parts.val.to(self.device)
         self.model, self.pruner = pruned_network(config)
-        self.model = machine.prepare(self.model.to(self.device), self.device)
+        machine.prepare(self.model, self.device, self.precision, config.threads)
         neurons.fuse(self.model)
         self.meter = cost.Meter(self.model, parts.shape)
         self.optimizer = OPTIMIZERS[config.optimizer](
@@ -72,7 +71,7 @@ class Training(Iterator[Row]):
         if self.done:
             raise StopIteration
         started = time.perf_counter()
-        before = self.pruner.threshold
+        before = self.threshold
         with self.randomness:
             loss_train, accuracy_train = self._train_epoch()
             self.epoch += 1
@@ -91,9 +90,9 @@ class Training(Iterator[Row]):
             "accuracy_train": accuracy_train,
             "accuracy_val": accuracy_val,
             **costs,
-            "threshold": self.pruner.threshold,
+            "threshold": self.threshold,
             # (d[n+1] - d[n]) / lr[n], averaged over the epoch with the learning rates as weights
-            "l1_pressure": (self.pruner.threshold - before) / lr_epoch,
+            "l1_pressure": (self.threshold - before) / lr_epoch,
             "lr": float(self.lrs[end - 1]),
             "wall_s": self.wall_s,
             "reason": self.reason,
@@ -117,17 +116,30 @@ class Training(Iterator[Row]):
         """All epochs trained, or ended early for a reason."""
         return self.epoch >= self.config.epochs or self.reason is not None
 
+    @property
+    def threshold(self) -> float:
+        """The threshold d that now cuts the weights, in weight units: D f(u), or what the pruner has learned."""
+        if self.pruner.drive == "threshold":
+            return self._moment(self.epoch * self.steps_per_epoch).threshold
+        return self.pruner.threshold
+
     def _moment(self, step: int) -> pruners.Moment:
         """Where the training stands after ``step`` optimiser steps."""
+
+        def inside(n: int) -> float:
+            return float(window(n / self.total_steps, self.config.window_start, self.config.window_end))
+
         u = step / self.total_steps
+        shape = float(self.schedule(u))
         return pruners.Moment(
             step=step,
             steps=self.total_steps,
             progress=u,
-            window=float(window(u, self.config.window_start, self.config.window_end)),
-            shape=float(self.schedule(u)),
+            window=inside(step),
+            shape=shape,
             lr=float(self.lrs[max(step - 1, 0)]),
-            final_threshold=self.final_threshold,
+            threshold=self.final_threshold * shape,
+            closes=step > 0 and inside(step) == 1 > inside(step - 1),
         )
 
     def _train_epoch(self) -> tuple[float, float]:
@@ -143,11 +155,11 @@ class Training(Iterator[Row]):
                 group["lr"] = float(self.lrs[step])
             activity = mean_activity(self.model, x, self.precision)
             loss = self.loss(activity, y)
-            penalty = self.pruner.penalty()
-            self.optimizer.zero_grad()
-            (loss if penalty is None else loss + penalty).backward()
             step += 1
             moment = self._moment(step)
+            penalty = self.pruner.penalty(moment)
+            self.optimizer.zero_grad()
+            (loss if penalty is None else loss + penalty).backward()
             self.pruner.before_step(moment)
             self.optimizer.step()
             self.pruner.after_step(moment)
@@ -184,4 +196,3 @@ class Training(Iterator[Row]):
         self.order.set_state(state["order"].cpu())
         self.randomness.state = [one.cpu() for one in state["randomness"]]
         self.epoch, self.wall_s, self.reason = state["epoch"], state["wall_s"], state["reason"]
-        self.pruner.resume(self._moment(self.epoch * self.steps_per_epoch))

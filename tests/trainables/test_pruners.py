@@ -1,123 +1,241 @@
+"""What every pruner owes, over the registry; ``pruning.SETTINGS`` has one row of options for each."""
+
 from __future__ import annotations
+
+import copy
+import functools
+import pickle
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
-from torch import Tensor, nn
+from spikingjelly.activation_based import neuron
+from torch import nn
 
-from trainables import pruners
-from trainables.pruners import PRUNERS, attach, bake, set_threshold
+from tests.trainables.pruning import (
+    DEFAULTS,
+    SETTINGS,
+    SHAPES,
+    Run,
+    at,
+    network,
+    one_thread,  # noqa: F401
+    single,
+    weight_of,
+)
+from trainables import neurons, pruners
+from trainables.errors import ConfigError
+from trainables.pruners import PRUNERS, bake, neuron_masks, prunable
 
-LAYERS = {
-    "linear": lambda: nn.Linear(7, 5),
-    "conv2d": lambda: nn.Conv2d(3, 4, 3),
-}
-INPUTS = {"linear": (2, 7), "conv2d": (2, 3, 6, 6)}
+CONSTANT = ["deep_r", "set", "rigl"]  # so many connections from first to last
+TARGET = ["agp", "admm", *CONSTANT]  # end at final_sparsity
+FIXED_AFTER = ["agp", "admm", "set", "rigl", "upr"]  # masks rest after the window
+MASKED = ["agp", "admm", "set", "rigl", "upr", "deep_r"]  # theta of a pruned weight has no effect
+# What the training reads on a pruner's behalf, not the pruner itself.
+OF_THE_TRAINING = {"final_threshold", "threshold_unit", "scheduler", "window_start", "window_end"}
 
-
-def soft_threshold(theta: Tensor, d: float) -> Tensor:
-    """The definition, written out."""
-    return theta.sign() * torch.maximum(theta.abs() - d, torch.zeros(()))
-
-
-@pytest.fixture(params=LAYERS)
-def layer(request: pytest.FixtureRequest) -> nn.Module:
-    torch.manual_seed(0)
-    return LAYERS[request.param]()
-
-
-def sample(layer: nn.Module) -> Tensor:
-    return torch.randn(INPUTS["linear" if isinstance(layer, nn.Linear) else "conv2d"])
-
-
-@pytest.mark.parametrize("name", PRUNERS)
-class TestEveryPruner:
-    def test_threshold_zero_is_the_dense_layer(self, name: str, layer: nn.Module) -> None:
-        x = sample(layer)
-        dense = layer(x)
-        attach(layer, name)
-        assert torch.equal(layer(x), dense)
-
-    def test_keeps_the_parameter_object(self, name: str, layer: nn.Module) -> None:
-        weight = layer.weight
-        attach(layer, name)
-        assert any(weight is parameter for parameter in layer.parameters())
-
-    def test_bake_leaves_a_plain_layer_with_the_same_output(self, name: str, layer: nn.Module) -> None:
-        x = sample(layer)
-        set_threshold(attach(layer, name), 0.1)
-        expected = layer(x)
-        keys = set(LAYERS["linear" if isinstance(layer, nn.Linear) else "conv2d"]().state_dict())
-        bake(layer)
-        assert set(layer.state_dict()) == keys
-        assert torch.equal(layer(x), expected)
-
-    def test_one_threshold_for_all_layers_and_it_is_saved(self, name: str) -> None:
-        model = nn.Sequential(nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 2))
-        set_threshold(attach(model, name), 0.25)
-        saved = {key: value for key, value in model.state_dict().items() if key.endswith("threshold")}
-        assert [float(value) for value in saved.values()] == [0.25, 0.25]
-
-    def test_every_weight_gets_a_gradient_of_its_shape(self, name: str, layer: nn.Module) -> None:
-        attach(layer, name)
-        layer(sample(layer)).square().sum().backward()
-        assert all(parameter.grad is not None for parameter in layer.parameters())
+every = pytest.mark.parametrize("name", SETTINGS)
 
 
-def test_stds_is_the_soft_threshold(layer: nn.Module) -> None:
-    theta = layer.weight.detach().clone()
-    set_threshold(attach(layer, "stds"), 0.12)
-    assert torch.equal(layer.weight, soft_threshold(theta, torch.tensor(0.12)))
-    assert 0 < (layer.weight == 0).float().mean() < 1
+def check_baked(run: Run) -> None:
+    """The baked network is plain but for gates of neurons, computes the same, and can be stored."""
+    expected = run.output()
+    bake(run.model)
+    neurons.unfuse(run.model)
+    state = run.model.state_dict()
+    gates = {key for key in state if key.endswith("neuron_mask.gate")}
+    assert set(state) - gates == set(network(run.kind).state_dict())
+    assert torch.equal(run.output(), expected)
+    fresh = network(run.kind)
+    neuron_masks.install(fresh, state)
+    fresh.load_state_dict(state)
+    run.model = pickle.loads(pickle.dumps(fresh))  # noqa: S301
+    assert torch.equal(run.output(), expected)
 
 
-def test_stds_gradient_passes_straight_through() -> None:
-    """dL/dtheta = dL/dw for grown, pruned, negative and zero spines alike."""
-    layer = nn.Linear(5, 1, bias=False)
-    layer.weight.data = torch.tensor([[0.5, 0.1, 0.0, -0.1, -0.5]])
-    set_threshold(attach(layer, "stds"), 0.2)
-    x = torch.tensor([[1.0, 2.0, 3.0, 4.0, 5.0]])
-    layer(x).sum().backward()
-    assert torch.equal(layer.parametrizations.weight.original.grad, x)
-    assert layer.weight.tolist() == [[pytest.approx(0.3), 0, 0, 0, pytest.approx(-0.3)]]
+@every
+@pytest.mark.parametrize("kind", SHAPES)
+def test_any_layer_is_pruned_and_baked(name: str, kind: str) -> None:
+    """Convolutions of one to three dimensions and linear layers; finite gradients for all parameters."""
+    run = Run(name, kind).step(3)
+    for key, parameter in run.model.named_parameters():
+        assert parameter.grad is not None, key
+        assert parameter.grad.shape == parameter.shape
+        assert parameter.grad.isfinite().all()
+    run.finish()
+    assert all(weight.isfinite().all() for weight in run.weights())
+    zeros = sum(int((weight == 0).sum()) for weight in run.weights())
+    assert (zeros > 0) == (name != "dense")
+    check_baked(run)
 
 
-def test_stds_filopodium_grows_back_with_the_other_sign() -> None:
-    """theta 0.1 under d 0.2 is pruned; gradient +1 at lr 0.1 moves it by -0.1 a step: back at -0.3, w < 0."""
-    layer = nn.Linear(1, 1, bias=False)
-    layer.weight.data.fill_(0.1)
-    set_threshold(attach(layer, "stds"), 0.25)
-    optimizer = torch.optim.SGD(layer.parameters(), lr=0.1)
-    weights = []
-    for _ in range(5):
-        weights.append(float(layer.weight.detach()))
-        optimizer.zero_grad()
-        layer(torch.ones(1, 1)).sum().backward()
-        optimizer.step()
-    assert weights == pytest.approx([0, 0, 0, 0, -0.05], abs=1e-6)
+@every
+def test_network_baked_in_the_middle_computes_the_same(name: str) -> None:
+    check_baked(Run(name).step(5))
 
 
-def test_stds_under_sgd_is_dual_averaging() -> None:
-    """w[n] = S(theta[0] - sum lr[i] dL/dw[i], d[n]): the sum is kept by hand, beside the optimiser."""
-    torch.manual_seed(1)
-    model = nn.Linear(6, 3, bias=False).double()
-    expected = model.weight.detach().clone()
-    pruner = attach(model, "stds").double()
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.0)
-    x, y = torch.randn(20, 6).double(), torch.randn(20, 3).double()
-    for step in range(40):
-        d, lr = 0.01 * step, 0.5 / (1 + step)
-        set_threshold(pruner, d)
-        w = soft_threshold(expected, torch.tensor(d).double()).requires_grad_()
-        (gradient,) = torch.autograd.grad((x @ w.T - y).square().mean(), w)
-        assert torch.allclose(model.weight, w, atol=1e-6)  # d is stored in float64 after .double()
-        expected = expected - lr * gradient
-        optimizer.param_groups[0]["lr"] = lr
-        optimizer.zero_grad()
-        (model(x) - y).square().mean().backward()
-        optimizer.step()
-    assert 0 < float((model.weight == 0).double().mean()) < 1
+@every
+def test_keeps_the_parameter_object_and_draws_no_random_numbers(name: str) -> None:
+    model = network("conv2d")
+    before = [weight_of(layer) for layer in prunable(model).values()]
+    state = torch.get_rng_state()
+    uses = {layer: torch.ones(()) for layer in prunable(model)}
+    options = SimpleNamespace(**DEFAULTS | SETTINGS[name])
+    pruners.attach(model, name, options, SimpleNamespace(uses=uses, shape=SHAPES["conv2d"]))
+    after = {id(parameter) for parameter in model.parameters()}
+    assert all(id(weight) in after for weight in before)
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+@functools.cache
+def undisturbed(name: str) -> dict[str, torch.Tensor]:
+    return Run(name).finish().model.state_dict()
+
+
+@every
+@pytest.mark.parametrize("stop", [3, 8, 9, 11])  # the window closes with step 9
+def test_resumed_run_gives_the_same_bits(name: str, stop: int) -> None:
+    first = Run(name).step(stop)
+    saved = copy.deepcopy((first.model.state_dict(), first.optimizer.state_dict(), torch.get_rng_state()))
+    second = Run(name)
+    second.model.load_state_dict(saved[0])
+    second.optimizer.load_state_dict(saved[1])
+    torch.set_rng_state(saved[2])
+    second.done = stop
+    assert second.pruner.threshold == first.pruner.threshold
+    found, expected = second.finish().model.state_dict(), undisturbed(name)
+    assert found.keys() == expected.keys()
+    for key, value in found.items():
+        assert torch.equal(value, expected[key]), key
+
+
+@pytest.mark.parametrize("name", TARGET)
+@pytest.mark.parametrize("sparsity", [0.5, 0.9])
+def test_reaches_its_target(name: str, sparsity: float) -> None:
+    run = Run(name, final_sparsity=sparsity).finish()
+    total = sum(weight.numel() for weight in run.weights())
+    kept = sum(int(map_.mask.sum()) for map_ in run.pruner.maps)
+    assert kept == round(total * (1 - sparsity))
+    found = sum(int((weight != 0).sum()) for weight in run.weights())
+    assert found <= kept
+    if name in ("agp", "admm", "deep_r"):  # set and rigl grow from 0, and some stay there without gradient
+        assert found == kept
+
+
+@pytest.mark.parametrize("name", MASKED)
+def test_theta_of_a_pruned_weight_has_no_effect(name: str) -> None:
+    run = Run(name).finish()
+    expected = run.output()
+    with torch.no_grad():
+        for spines in run.pruner.layers:
+            spines.theta.add_((weight_of(spines.layer) == 0) & (spines.theta != 0))
+    if name == "upr":
+        assert (run.pruner.neurons[0].opening() == 0).any()
+    assert torch.equal(run.output(), expected)
+
+
+@pytest.mark.parametrize("name", FIXED_AFTER)
+def test_moments_of_adam_bring_nothing_back_after_the_window(name: str) -> None:
+    run = Run(name, steps=40, window_end=0.3).step(12)
+    # of SET and RigL the mask counts: what has just grown is 0 as well, and may become more
+    masks = [~map_.mask for map_ in run.pruner.maps] if name in ("set", "rigl") else None
+    pruned = masks or [weight == 0 for weight in run.weights()]
+    before = [spines.theta.detach().clone() for spines in run.pruner.layers]
+    run.finish()
+    for zero, weight, theta, spines in zip(pruned, run.weights(), before, run.pruner.layers, strict=True):
+        assert (weight[zero] == 0).all()
+        assert not torch.equal(spines.theta[~zero], theta[~zero])  # the others are fine-tuned
+
+
+@every
+def test_channels_last_changes_nothing(name: str) -> None:
+    """Layout must not matter to rewiring; rounding of the convolutions may differ, choices seldom."""
+    run = Run(name)
+    run.model.to(memory_format=torch.channels_last)
+    run.finish()
+    expected = Run(name).finish()
+    for weight, other in zip(run.weights(), expected.weights(), strict=True):
+        assert (weight == 0).float().mean() == pytest.approx(float((other == 0).float().mean()), abs=0.05)
+
+
+class Recorder(SimpleNamespace):
+    """Options that remember which of them were read."""
+
+    def __getattribute__(self, name: str) -> Any:
+        if not name.startswith("_"):
+            object.__getattribute__(self, "__dict__").setdefault("_read", set()).add(name)
+        return object.__getattribute__(self, name)
+
+
+@every
+def test_fields_are_what_it_reads(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All fields that a run of the pruner reads are declared, and nothing else: others can be idle."""
+    recorder = Recorder(**DEFAULTS | SETTINGS[name])
+    run = Run(name)
+    monkeypatch.setattr(run.pruner, "options", recorder)
+    type(run.pruner)(run.pruner.layers, recorder)
+    run.pruner.start(run.moment(0))
+    run.finish()
+    read = recorder.__dict__.get("_read", set())
+    fields = set(PRUNERS[name].fields)
+    assert fields - OF_THE_TRAINING - {"exempt"} == read
+    assert ("exempt" in fields) == (name != "dense")
+    assert fields <= set(DEFAULTS) | OF_THE_TRAINING
+
+
+@every
+def test_drive_and_fields_agree(name: str) -> None:
+    cls = PRUNERS[name]
+    assert cls.drive in ("threshold", "sparsity", "none")
+    assert (cls.drive == "threshold") == ("final_threshold" in cls.fields)
+    assert (cls.drive != "none") == ("scheduler" in cls.fields)
+    assert ("window_start" in cls.fields) == ("window_end" in cls.fields)
+    assert 0 < cls.window_end <= 1
+
+
+@pytest.mark.parametrize("name", CONSTANT)
+def test_number_of_connections_is_constant(name: str) -> None:
+    run = Run(name, steps=20)
+    counts = [int(map_.mask.sum()) for map_ in run.pruner.maps]
+    masks = [map_.mask.clone() for map_ in run.pruner.maps]
+    assert counts[0] > 0
+    for _ in range(20):
+        run.step()
+        assert [int(map_.mask.sum()) for map_ in run.pruner.maps] == counts
+    assert any(not torch.equal(mask, map_.mask) for mask, map_ in zip(masks, run.pruner.maps, strict=True))
+
+
+def test_exempt_layers_stay_dense_and_plain() -> None:
+    run = Run("agp", exempt=("1",)).finish()
+    assert isinstance(run.model, nn.Sequential)
+    assert not hasattr(run.model[1], "parametrizations")
+    first, second = run.weights()
+    assert (first != 0).all()
+    assert (second == 0).double().mean() == pytest.approx(0.8, abs=0.5 / second.numel())
+
+
+def test_exempt_pattern_that_matches_nothing_names_the_nearest_layer() -> None:
+    model = nn.Sequential()
+    model.add_module("features", nn.Linear(2, 2))
+    model.add_module("classifier", nn.Linear(2, 2))
+    with pytest.raises(ConfigError) as error:
+        prunable(model, ("clasifier", "feat*"))
+    assert error.value.problems == [
+        "exempt: unknown layer 'clasifier': did you mean 'classifier'? known: features, classifier"
+    ]
+
+
+def test_exempting_everything_is_an_error() -> None:
+    with pytest.raises(ConfigError, match=r"exempt: \* leaves no layer to prune of 0"):
+        prunable(nn.Sequential(nn.Linear(2, 2)), ("*",))
 
 
 def test_attach_names_what_has_nothing_to_prune() -> None:
-    with pytest.raises(ValueError, match="ReLU has no convolution or linear layer"):
-        pruners.attach(nn.ReLU(), "stds")
+    with pytest.raises(ValueError, match="IFNode has no convolution or linear layer"):
+        single(neuron.IFNode(), "stds")
+
+
+def test_moment_knows_when_it_prunes() -> None:
+    assert [at(window=w).pruning for w in (0.0, 0.2, 1.0)] == [False, True, False]
+    assert at(window=1.0, closes=True).pruning

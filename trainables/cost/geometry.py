@@ -30,11 +30,12 @@ class Geometry:
 
     ``uses[layer]`` broadcasts to the layer's weight: synapses per weight. ``nodes[node]`` counts the spiking
     neurons. Both in the order of their first call; a layer that the forward pass never calls is in neither.
-    A layer called several times (a loop over steps) counts once.
+    A layer called several times (a loop over steps) counts once. ``shape``: the sample's, e.g. (C, H, W).
     """
 
     uses: dict[str, Tensor]
     nodes: dict[str, int]
+    shape: tuple[int, ...]
 
     @property
     def neurons(self) -> int:
@@ -114,7 +115,7 @@ def geometry(model: nn.Module, shape: tuple[int, ...]) -> Geometry:
             uses[name] = _linear_uses(found, is_timed(layer), steps)
         else:
             uses[name] = _conv_uses(layer, found[-len(layer.kernel_size) :])
-    return Geometry(uses, nodes)
+    return Geometry(uses, nodes, tuple(shape))
 
 
 def is_timed(module: nn.Module) -> bool:
