@@ -21,7 +21,7 @@ from study.search import OBJECTIVES, Search
 from study.space import space_hash
 from study.spec import StudySpec
 from study.store import FORMAT, Store
-from trainables import cost, metrics, native
+from trainables import cost, machine, metrics, neurons
 from trainables.assembly import dataset, network
 
 INTERRUPTED = 130  # exit status, as shells give it for Ctrl-C
@@ -33,7 +33,6 @@ def conduct(spec: StudySpec, address: str | None, command: str, console: Console
     Returns 0 for a complete study, 1 where the report could not be made, 130 for an interrupted one.
     """
     started = time.perf_counter()
-    native.library()  # compiles the kernels once, before many processes want them
     with ThreadPoolExecutor(1) as beside, ExitStack() as stack:
         description = beside.submit(_description, spec, command)  # 3 s of work while Ray's processes start
         cpus = stack.enter_context(cluster.running(address))
@@ -78,6 +77,8 @@ def _description(spec: StudySpec, command: str) -> dict[str, Any]:
         planned = search.planned()
     parts = dataset(spec.train)
     model, geometry = network(spec.train)
+    precision = machine.resolve_precision(spec.train.precision, machine.resolve_device(spec.train.device))
+    neurons.compile_kernels(model, precision)  # once, before many processes want them
     count = cost.connections(model, geometry)
     return {
         "format": FORMAT,
@@ -99,6 +100,9 @@ def _description(spec: StudySpec, command: str) -> dict[str, Any]:
             "prunable_weights": count.weights,
             "synapses": count.synapses,
             "neurons": geometry.neurons,
+            "layers": list(geometry.uses),
+            "nodes": list(geometry.nodes),
+            "precision": str(precision).removeprefix("torch."),
         },
         "spec": json.loads(spec.model_dump_json()),
         "space_hash": space_hash(spec.space),

@@ -72,9 +72,9 @@ class TrialRun(tune.Trainable):
             checkpoint.save(self._run.state_dict(), Path(checkpoint_dir) / checkpoint.STATE_FILE)
         self._saved_at = time.monotonic()
 
-    def load_checkpoint(self, checkpoint: str) -> None:
+    def load_checkpoint(self, checkpoint_dir: str) -> None:
         """Go on from a state that another process wrote."""
-        self._run, self._state = None, checkpoint.load(Path(checkpoint) / checkpoint.STATE_FILE)
+        self._run, self._state = None, checkpoint.load(Path(checkpoint_dir) / checkpoint.STATE_FILE)
 
 
 class _Searcher(Searcher):

@@ -35,7 +35,7 @@ def network(config: TrainConfig) -> tuple[nn.Module, cost.Geometry]:
     return model, cost.geometry(model, parts.shape)
 
 
-def pruned_network(config: TrainConfig) -> tuple[nn.Module, pruners.Pruner]:
+def pruned_network(config: TrainConfig) -> tuple[nn.Module, pruners.Pruner[Any]]:
     """The network of a run with its pruner attached."""
     model, geometry = network(config)
     return model, pruners.attach(model, config.pruner, config, geometry)

@@ -105,10 +105,8 @@ class Training(Iterator[Row]):
         if not all(bool(parameter.isfinite().all()) for parameter in self.model.parameters()):
             return f"a weight was no longer finite after epoch {self.epoch}"
         # Deep networks may need some epochs until the first spike reaches the output: not before half-time.
-        if self.meter.silent and 2 * self.epoch >= self.config.epochs:
-            return (
-                f"silent: no neuron of the last spiking layer fired in the validation of epoch {self.epoch}"
-            )
+        if self.meter.silent_epochs >= SILENT_EPOCHS and 2 * self.epoch >= self.config.epochs:
+            return f"silent: no output neuron fired in the validation of {self.meter.silent_epochs} epochs"
         return None
 
     @property
@@ -118,7 +116,7 @@ class Training(Iterator[Row]):
 
     @property
     def threshold(self) -> float:
-        """The threshold d that now cuts the weights, in weight units: D f(u), or what the pruner has learned."""
+        """The threshold d that now cuts the weights, in weight units: D f(u), or what the pruner learned."""
         if self.pruner.drive == "threshold":
             return self._moment(self.epoch * self.steps_per_epoch).threshold
         return self.pruner.threshold
