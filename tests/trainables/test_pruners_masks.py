@@ -66,13 +66,17 @@ class TestADMM:
         assert pruner.maps[0].z.tolist() == [[3, 0, 2, 0]]
         assert pruner.maps[0].u.tolist() == [[0, -1, 0, 0.5]]
         # W - Z + U = (0, -2, 0.5, 1): 0.4 / 2 * (4 + 0.25 + 1)
-        penalty = pruner.penalty(at())
+        assert pruner.penalty(at(2)) is None
+        penalty = pruner.penalty(at(3))
         assert float(penalty.detach()) == pytest.approx(1.05)
         assert torch.equal(layer.weight, pruner.layers[0].theta)  # dense until the window closes
         pruner.after_step(at(50, 1.0, closes=True))
         assert layer.weight.tolist() == [[3, 0, 2.5, 0]]
         assert pruner.penalty(at(window=1.0)) is None
         assert pruner.penalty(at(window=0.0)) is None
+        pruner.options.window_start = 0.1
+        assert pruner.penalty(at(12, 0.02)) is None  # update_steps 2: step 10 is not inside, 12 is the first
+        assert pruner.penalty(at(13, 0.03)) is not None
 
     def test_residual_shrinks_and_z_has_k_weights(self) -> None:
         """||W - Z|| falls while the window is open; Z keeps exactly 20 % of all weights."""

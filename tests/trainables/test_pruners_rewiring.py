@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
@@ -42,6 +42,7 @@ class TestErdosRenyi:
         """2x2 would get 4e: full; 100 x 100 gets the rest of 0.5 * 10004."""
         assert erdos_renyi([(2, 2), (100, 100)], 0.5) == [4, 4998]
 
+    @settings(deadline=None)
     @given(
         st.lists(st.tuples(st.integers(2, 40), st.integers(2, 40)), min_size=1, max_size=5),
         st.floats(0.02, 1),
@@ -53,6 +54,7 @@ class TestErdosRenyi:
         assert abs(sum(counts) - density * sum(sizes)) <= 0.5 + len(shapes)
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=12), st.data())
 def test_largest_keeps_exactly_so_many_and_none_smaller(values: list[int], data: Any) -> None:
     """With ties."""

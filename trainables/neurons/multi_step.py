@@ -33,12 +33,6 @@ from trainables.neurons.compiled import Kernels
 from trainables.neurons.dynamics import Dynamics
 
 
-def slabs(like: Tensor, steps: int) -> Tensor:
-    """Uninitialised [T, *like.shape]: T slabs in the memory layout of ``like`` (channels_last stays so)."""
-    strides = (like.numel(), *like.stride())
-    return torch.empty_strided((steps, *like.shape), strides, dtype=like.dtype, device=like.device)
-
-
 def same_layout(a: Tensor, b: Tensor) -> bool:
     """Whether two tensors of one shape put their elements at the same offsets."""
     strides = a.stride(), b.stride()
@@ -81,11 +75,12 @@ class _MultiStep(torch.autograd.Function):
     ) -> tuple[Tensor, Tensor]:
         reduce = bool(steps)
         x_stride, first = (0, x) if reduce else (x.stride(0), x[0])
-        slab = torch.empty_like(first)  # keeps the strides exactly where the current is dense
-        if not same_layout(slab, first):
-            x, x_stride = slabs(slab, len(x)).copy_(x), slab.numel()
-        steps, n = steps or len(x), slab.numel()
-        spikes, v = slabs(slab, steps), torch.empty_like(slab, dtype=torch.float32)
+        v = torch.empty_like(first, dtype=torch.float32)  # has the strides of a current that is dense
+        steps, n = steps or len(x), v.numel()
+        # T slabs in the layout of the current: channels_last stays so
+        spikes = torch.empty_strided((steps, *v.shape), (n, *v.stride()), dtype=x.dtype, device=x.device)
+        if not same_layout(v, first):
+            x, x_stride = torch.empty_like(spikes).copy_(x), n
         charged = torch.empty_like(spikes) if any(ctx.needs_input_grad) else None
         start, v_start = (in_layout(v0, v), 0.0) if isinstance(v0, Tensor) else (None, v0)
         inverse_tau = None if w is None else w.detach().float().sigmoid()
@@ -104,17 +99,16 @@ class _MultiStep(torch.autograd.Function):
             raise RuntimeError("fused neurons have no second derivative: trainables.neurons.unfuse the model")
         charged, start, inverse_tau = ctx.saved_tensors
         k, run, reduce, v_start, numbers = ctx.rest
-        slab = charged[0]
         grad_s = torch.zeros_like(charged) if grad_s is None else in_layout(grad_s, charged)
+        n, first = numbers[1], charged[0]
         if grad_v is not None:
-            grad_v = in_layout(grad_v, torch.empty_like(slab, dtype=torch.float32))
-        grad_x = torch.empty_like(slab if reduce else charged)
-        grad_v0 = torch.empty_like(slab, dtype=torch.float32) if ctx.needs_input_grad[1] else None
-        groups = -(-slab.numel() // run.group)
-        grad_w = inverse_tau.new_empty(groups) if ctx.needs_input_grad[2] else None
+            grad_v = in_layout(grad_v, torch.empty_like(first, dtype=torch.float32))
+        grad_x = torch.empty_like(first if reduce else charged)
+        grad_v0 = torch.empty_like(first, dtype=torch.float32) if ctx.needs_input_grad[1] else None
+        grad_w = inverse_tau.new_empty(-(-n // run.group)) if ctx.needs_input_grad[2] else None
         before = grad_s.data_ptr(), _pointer(grad_v), charged.data_ptr(), _pointer(start), v_start
         after = grad_x.data_ptr(), reduce, _pointer(grad_v0), _pointer(grad_w)
-        run.backward(slab.numel(), (*before, *after, *numbers, *k.constants))
+        run.backward(n, (*before, *after, *numbers, *k.constants))
         if grad_w is not None:
             factor = 1 - inverse_tau if k.kind.decay_input else inverse_tau * (1 - inverse_tau)
             grad_w = (grad_w.sum(dtype=torch.float64) * factor).to(inverse_tau.dtype)

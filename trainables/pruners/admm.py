@@ -24,10 +24,10 @@ class Projected(Mask):
 class ADMM(Pruner[Projected]):
     """min L(W) with at most k weights that are not 0, by ADMM (Deng et al. TNNLS 2021, algorithm 1).
 
-    Inside the schedule's window the loss gets rho/2 ||W - Z + U||^2, rho = ``pruner_strength``, and every
-    ``update_steps`` steps Z = the k largest of W + U in each layer, U = U + W - Z. When the window closes
-    all but the k largest |W| are masked and the rest of the training retrains what is left. Before the
-    window the network trains dense, as the authors' pretrained one.
+    Every ``update_steps`` steps inside the schedule's window Z = the k largest of W + U in each layer,
+    U = U + W - Z; from the first of them on the loss gets rho/2 ||W - Z + U||^2, rho = ``pruner_strength``.
+    When the window closes all but the k largest |W| are masked and the rest of the training retrains what
+    is left. Before the window the network trains dense, as the authors' pretrained one.
 
     Departs: each layer's k comes from ``masks.budgets``, the authors' are set by hand. Their code takes
     norms in place of squared norms, updates once an epoch, and adds 5e-5 of weight norms, which here is
@@ -42,8 +42,10 @@ class ADMM(Pruner[Projected]):
         return Projected(spines.theta)
 
     def penalty(self, moment: Moment) -> Tensor | None:
-        if not moment.pruning:
-            return None
+        period = self.options.update_steps
+        updated = (moment.step - 1) // period * period / moment.steps  # progress at the last update
+        if not moment.pruning or updated <= self.options.window_start:
+            return None  # no Z yet
         distances = [(spines.theta - map_.z + map_.u).square().sum() for spines, map_ in self]
         return self.regulariser / 2 * torch.stack(distances).sum()
 
@@ -51,9 +53,8 @@ class ADMM(Pruner[Projected]):
     def after_step(self, moment: Moment) -> None:
         if not (moment.closes or (moment.pruning and moment.step % self.options.update_steps == 0)):
             return
-        for (spines, map_), count in zip(
-            self, budgets(self.layers, self.options.final_sparsity), strict=True
-        ):
+        counts = budgets(self.layers, self.options.final_sparsity)
+        for (spines, map_), count in zip(self, counts, strict=True):
             if moment.closes:
                 map_.mask.copy_(largest(spines.theta.abs(), count))
             else:

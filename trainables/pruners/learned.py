@@ -30,9 +30,9 @@ class STR(Pruner[LearnedThreshold]):
     gradient.
 
     Departs: the decay is decoupled from the optimiser, because Adam would take its size out; with plain SGD
-    the two are one. The authors decay weights and s alike and start from s = -3200 or -100, lambda 2e-5,
-    over half a million steps; here s starts at -10, and exp(-lambda sum(lr)) is how near it comes to 0.
-    Sparsity is not set but results.
+    the two are one to first order in lr. The authors decay weights and s alike and start from s = -3200 or
+    -100, lambda 2e-5, over half a million steps; here s starts at -10, and exp(-lambda sum(lr)) is how near
+    it comes to 0. Sparsity is not set but results.
     """
 
     fields = ("exempt", "pruner_strength")

@@ -26,12 +26,13 @@ def layer_weights(layers: list[Spines], weighting: str) -> list[float]:
     """How hard each layer is pruned, relative to the common threshold: d[l] = d c[l].
 
     none: c = 1. scale: c proportional to the mean |theta| at this moment, so that d cuts every layer at
-    the same quantile of its initial weights. positions: c proportional to p^(1/4), p the mean output
-    positions per weight. Why: removing a weight costs about h w^2 / 2 of loss (LeCun et al. 1990) and saves
-    p synapses, so equal cost per saved synapse is a threshold proportional to sqrt(p / h). The curvature h
-    of a weight that p positions share lies between constant (then c = p^(1/2)) and proportional to p (c =
-    1); this takes the middle. Measured on the digits net, S-LATS in 20 epochs, seed 0: accuracy 0.99 at
-    82 % of synapses lost, with p^(1/2) 0.89 at 82 %, with none 1.00 at 79 % and 0.98 at 85 %.
+    the same quantile of its initial weights, if they are drawn alike. positions: c proportional to p^(1/4),
+    p the mean output positions per weight. Why: removing a weight costs about h w^2 / 2 of loss (LeCun et
+    al. 1990) and saves p synapses, so equal cost per saved synapse is a threshold proportional to
+    sqrt(p / h). The curvature h of a weight that p positions share lies between constant (c = p^(1/2)) and
+    proportional to p (c = 1); this takes the middle. Measured on the digits net, S-LATS in 20 epochs, seed
+    0: accuracy 0.99 at 82 % of synapses lost, with p^(1/2) 0.89 at 82 %, with none 1.00 at 79 % and 0.98 at
+    85 %.
 
     c is scaled so that its mean over all weights is 1: the mean threshold, and with it the L1 pressure on
     the network as a whole, is that of an unweighted run with the same D. In a small first layer c may be
