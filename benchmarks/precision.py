@@ -19,7 +19,6 @@ from typing import Any
 
 import torch
 from scipy import stats
-from torch import Tensor
 
 from study import provenance
 from trainables import machine
@@ -35,20 +34,8 @@ ARMS: dict[str, dict[str, Any]] = {
 
 def final_row(precision: str, epochs: int, seed: int, arm: dict[str, Any]) -> dict[str, Any]:
     """The last row of one training in ``precision``."""
-    if "precision" in TrainConfig.model_fields:
-        arm = arm | {"precision": precision}
-    training = Training(TrainConfig(epochs=epochs, seed=seed, device="cpu", threads=1, **arm))
-    if "precision" not in TrainConfig.model_fields:
-        forward, dtype = training.model.forward, machine.resolve_precision(precision, training.device)
-        machine.prepare(training.model, training.device, dtype, threads=1)
-
-        def cast(x: Tensor) -> Tensor:
-            with machine.autocast(training.device, dtype):
-                activity: Tensor = forward(x)
-            return activity.float()
-
-        training.model.forward = cast  # type: ignore[method-assign]
-    *_, last = training
+    config = TrainConfig(epochs=epochs, seed=seed, precision=precision, device="cpu", threads=1, **arm)
+    *_, last = Training(config)
     return last
 
 

@@ -35,10 +35,10 @@ def network(config: TrainConfig) -> tuple[nn.Module, cost.Geometry]:
     return model, cost.geometry(model, parts.shape)
 
 
-def pruned_network(config: TrainConfig) -> tuple[nn.Module, pruners.Pruner[Any]]:
+def pruned_network(config: TrainConfig) -> tuple[nn.Module, cost.Geometry, pruners.Pruner[Any]]:
     """The network of a run with its pruner attached."""
     model, geometry = network(config)
-    return model, pruners.attach(model, config.pruner, config, geometry)
+    return model, geometry, pruners.attach(model, config.pruner, config, geometry)
 
 
 def lr_sum(config: TrainConfig) -> float:
@@ -86,8 +86,8 @@ def test_accuracy(config: TrainConfig, model: nn.Module) -> float:
 
 def baked_network(config: TrainConfig, state: dict[str, Any]) -> tuple[nn.Module, float, int]:
     """From a finished run's state: the plain pruned network, its test accuracy, its weights left."""
-    model, _ = pruned_network(config)
+    model, geometry, _ = pruned_network(config)
     model.load_state_dict(state["model"])
     pruners.bake(model)
-    left = cost.connections(model, cost.geometry(model, dataset(config).shape)).weights_left
+    left = cost.connections(model, geometry).weights_left
     return model, test_accuracy(config, model), left

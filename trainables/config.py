@@ -54,7 +54,11 @@ class TrainConfig(BaseModel):
         le=1e6,
         description="the pruner's own regulariser: alpha, lambda or rho; None: its default",
     )
-    update_steps: int = Field(100, ge=1, description="optimiser steps between two changes of a topology")
+    update_steps: int = Field(
+        0,
+        ge=0,
+        description="steps between two changes of a topology; 0: a hundredth of the training",
+    )
     drop_fraction: float = Field(0.3, ge=0, le=1, description="share of the connections that a change drops")
     epochs: int = Field(30, ge=1, le=100_000, description="training length")
     batch_size: int = Field(64, ge=1, le=65_536, description="samples per optimiser step")
@@ -70,7 +74,7 @@ class TrainConfig(BaseModel):
     )
     device: str = Field("auto", description="auto, cpu, cuda or cuda:N")
     threads: int = Field(
-        0, ge=0, le=1024, description="CPU threads; 0: all cores, in a study shared by the trials at once"
+        0, ge=0, le=1024, description="CPU threads; 0: what the network is worth, in a study its share"
     )
 
     @field_validator(

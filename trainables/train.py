@@ -37,10 +37,11 @@ class Training(Iterator[Row]):
         self.precision = machine.resolve_precision(config.precision, self.device)
         parts = dataset(config)
         self.train_split, self.val_split = parts.train.to(self.device), parts.val.to(self.device)
-        self.model, self.pruner = pruned_network(config)
-        machine.prepare(self.model, self.device, self.precision, config.threads)
+        self.model, geometry, self.pruner = pruned_network(config)
+        threads = config.threads or machine.worthwhile_threads(geometry.synapses * config.batch_size)
+        machine.prepare(self.model, self.device, self.precision, threads)
         neurons.fuse(self.model)
-        self.meter = cost.Meter(self.model, parts.shape)
+        self.meter = cost.Meter(self.model, parts.shape, geometry)
         self.optimizer = OPTIMIZERS[config.optimizer](
             self.model.parameters(), config.lr, config.momentum, config.weight_decay
         )

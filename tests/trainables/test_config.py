@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from trainables.assembly import final_threshold, lr_sum
 from trainables.config import TrainConfig, build, config_hash
 from trainables.errors import ConfigError
-from trainables.train import final_threshold, lr_sum
 
 
 def problems(**values: object) -> list[str]:

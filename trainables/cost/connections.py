@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from trainables.cost.geometry import Geometry
+from trainables.cost.geometry import Geometry, synapses_of
 
 
 @dataclass(frozen=True)
@@ -40,11 +40,6 @@ def weight_of(layer: nn.Module) -> Tensor:
 def indicator(weight: Tensor) -> Tensor:
     """1[w != 0] as float32: sums of it are several times as fast as sums of bool; exact below 2^24."""
     return (weight != 0).float()
-
-
-def synapses_of(uses: Tensor, weight: Tensor) -> int:
-    """Synapses of an unpruned layer: its weights, each as often as it is used."""
-    return int(uses.sum()) * (weight.numel() // uses.numel())
 
 
 def fan(layer: Any, ones: Tensor) -> Tensor:

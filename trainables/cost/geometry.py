@@ -31,11 +31,13 @@ class Geometry:
     ``uses[layer]`` broadcasts to the layer's weight: synapses per weight. ``nodes[node]`` counts the spiking
     neurons. Both in the order of their first call; a layer that the forward pass never calls is in neither.
     A layer called several times (a loop over steps) counts once. ``shape``: the sample's, e.g. (C, H, W).
+    ``synapses``: those of all layers, unpruned.
     """
 
     uses: dict[str, Tensor]
     nodes: dict[str, int]
     shape: tuple[int, ...]
+    synapses: int
 
     @property
     def neurons(self) -> int:
@@ -73,6 +75,11 @@ def _linear_uses(shape: tuple[int, ...], timed: bool, steps: int) -> Tensor:
     return torch.full((1, 1), prod(shape[lead:-1]), dtype=torch.int64)
 
 
+def synapses_of(uses: Tensor, weight: Tensor) -> int:
+    """Synapses of an unpruned layer: its weights, each as often as it is used."""
+    return int(uses.sum()) * (weight.numel() // uses.numel())
+
+
 def geometry(model: nn.Module, shape: tuple[int, ...]) -> Geometry:
     """Measured by one forward pass of zeros of ``shape`` (one sample, no batch dimension)."""
     inputs: dict[str, tuple[int, ...]] = {}
@@ -108,14 +115,15 @@ def geometry(model: nn.Module, shape: tuple[int, ...]) -> Geometry:
         functional.reset_net(model)
         for handle in handles:
             handle.remove()
-    uses = {}
+    uses, synapses = {}, 0
     for name, found in inputs.items():
         layer: Any = layers[name]
         if isinstance(layer, nn.Linear):
             uses[name] = _linear_uses(found, is_timed(layer), steps)
         else:
             uses[name] = _conv_uses(layer, found[-len(layer.kernel_size) :])
-    return Geometry(uses, nodes, tuple(shape))
+        synapses += synapses_of(uses[name], layer.weight)
+    return Geometry(uses, nodes, tuple(shape), synapses)
 
 
 def is_timed(module: nn.Module) -> bool:

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from trainables.cost.activity import Activity, watch
 from trainables.cost.chips import fits
-from trainables.cost.connections import fan, indicator, synapses_of, weight_of
-from trainables.cost.geometry import Geometry, geometry
+from trainables.cost.connections import fan, indicator, weight_of
+from trainables.cost.geometry import Geometry, geometry, synapses_of
 from trainables.cost.liveness import Paths
 from trainables.cost.operations import energy_nj, operations
 from trainables.cost.spines import SpineLife

@@ -42,7 +42,7 @@ class ADMM(Pruner[Projected]):
         return Projected(spines.theta)
 
     def penalty(self, moment: Moment) -> Tensor | None:
-        period = self.options.update_steps
+        period = self.period(moment)
         updated = (moment.step - 1) // period * period / moment.steps  # progress at the last update
         if not moment.pruning or updated <= self.options.window_start:
             return None  # no Z yet
@@ -51,7 +51,7 @@ class ADMM(Pruner[Projected]):
 
     @torch.no_grad()
     def after_step(self, moment: Moment) -> None:
-        if not (moment.closes or (moment.pruning and moment.step % self.options.update_steps == 0)):
+        if not (moment.closes or (moment.pruning and moment.step % self.period(moment) == 0)):
             return
         counts = budgets(self.layers, self.options.final_sparsity)
         for (spines, map_), count in zip(self, counts, strict=True):

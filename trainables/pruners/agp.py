@@ -33,7 +33,7 @@ class AGP(Pruner[Mask]):
 
     @torch.no_grad()
     def after_step(self, moment: Moment) -> None:
-        if moment.closes or (moment.pruning and moment.step % self.options.update_steps == 0):
+        if moment.closes or (moment.pruning and moment.step % self.period(moment) == 0):
             counts = budgets(self.layers, self.options.final_sparsity * moment.shape)
             for (spines, map_), count in zip(self, counts, strict=True):
                 map_.mask.copy_(largest(spines.theta.abs(), count))

@@ -85,6 +85,11 @@ class Pruner(Generic[Map]):
         given: float | None = self.options.pruner_strength
         return self.strength if given is None else given
 
+    def period(self, moment: Moment) -> int:
+        """``update_steps``, or a hundredth of the training where the configuration has 0."""
+        given: int = self.options.update_steps
+        return given or max(1, moment.steps // 100)
+
     @property
     def threshold(self) -> float:
         """The threshold d that now cuts the weights, in weight units; 0 for methods without one."""

@@ -59,7 +59,7 @@ class DropGrow(Pruner[Mask]):
         raise NotImplementedError
 
     def before_step(self, moment: Moment) -> None:
-        update = 0 < moment.window < 1 and moment.step % self.options.update_steps == 0
+        update = 0 < moment.window < 1 and moment.step % self.period(moment) == 0
         for spines, map_ in self:
             if update and spines.theta.grad is not None:
                 score = self.score(spines.theta)
