@@ -57,14 +57,14 @@ class UPR(Pruner[Gate]):
     def __init__(self, layers: list[Spines], options: Any) -> None:
         super().__init__(layers, options)
         self.neurons: list[Gate] = []
+        self.synapses = 0.0  # sum of all prices
 
     @property
     def regulariser(self) -> float:
         """lambda, loss per synapse."""
         if self.options.pruner_strength is not None:
             return float(self.options.pruner_strength)
-        total = sum(float(gate.price.expand_as(gate.alpha).sum()) for gate in self.gates)
-        return self.strength / total
+        return self.strength / self.synapses
 
     @property
     def gates(self) -> list[Gate]:
@@ -84,6 +84,7 @@ class UPR(Pruner[Gate]):
                 gate = Gate(like.new_zeros(found.shape).detach(), like.new_tensor(fan_out))
                 neuron_masks.put(model.get_submodule(name), gate)
                 self.neurons.append(gate)
+        self.synapses = sum(float(gate.price.double().mean()) * gate.alpha.numel() for gate in self.gates)
 
     def penalty(self, moment: Moment) -> Tensor | None:
         if not moment.pruning:
