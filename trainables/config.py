@@ -119,6 +119,18 @@ class TrainConfig(BaseModel):
             return name
         return require_known("device", name, ["auto", "cpu", "cuda"])
 
+    @model_validator(mode="before")
+    @classmethod
+    def _pruner_has_its_own_defaults(cls, values: Any) -> Any:
+        """A method of others is run as its authors do, unless somebody says otherwise."""
+        pruner = pruners.PRUNERS.get(values.get("pruner", "stds"))
+        if pruner is None:
+            return values
+        own = {"window_end": pruner.window_end} | (
+            {"scheduler": pruner.scheduler} if pruner.scheduler else {}
+        )
+        return own | values
+
     @model_validator(mode="after")
     def _network_takes_the_arguments(self) -> Self:
         if self.network in models.MODELS:  # those of other people's code are checked when it is called

@@ -9,7 +9,9 @@ freed memory in the process (mallopt), which saves page faults but no time once 
 from __future__ import annotations
 
 import os
-from contextlib import AbstractContextManager
+import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -65,6 +67,19 @@ def autocast(device: torch.device, precision: torch.dtype) -> AbstractContextMan
     return torch.autocast(device.type, torch.bfloat16, enabled=precision == torch.bfloat16)
 
 
+@contextmanager
+def flushed_denormals() -> Iterator[None]:
+    """Denormal numbers count as 0 in this thread: membrane potentials and surrogate slopes decay into them,
+    and a CPU computes them slowly.
+    """
+    before = sys.float_info.min / 2 == 0  # torch can set this but not tell it
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(before)
+
+
 def memory_format(device: torch.device, precision: torch.dtype) -> torch.memory_format:
     """channels_last, but not for float32 on a GPU, whose convolutions are made for the contiguous layout."""
     contiguous = device.type != "cpu" and precision == torch.float32
@@ -72,12 +87,8 @@ def memory_format(device: torch.device, precision: torch.dtype) -> torch.memory_
 
 
 def prepare(model: nn.Module, device: torch.device, precision: torch.dtype, threads: int) -> nn.Module:
-    """``model`` on ``device`` in its layout; sets the threads of this process and lets it flush denormals.
-
-    Membrane potentials and surrogate slopes decay into denormal numbers, which a CPU computes slowly.
-    """
+    """``model`` on ``device`` in its layout; sets the threads of this process."""
     torch.set_num_threads(threads)
-    torch.set_flush_denormal(True)
     model.to(memory_format=memory_format(device, precision))
     return model.to(device)
 

@@ -73,7 +73,7 @@ class Training(Iterator[Row]):
             raise StopIteration
         started = time.perf_counter()
         before = self.threshold
-        with self.randomness:
+        with self.randomness, machine.flushed_denormals():
             loss_train, accuracy_train = self._train_epoch()
             self.epoch += 1
             with self.meter.watch():

@@ -20,7 +20,7 @@ def test_all_problems_at_once_with_the_nearest_valid_choice() -> None:
         epochs=0, scheduler="sinus", lr="fast", dataset="digit", final_treshold=0.2, window_end=1.5
     )
     assert found == [
-        "dataset: unknown data set 'digit': did you mean 'digits'? known: digits",
+        "dataset: unknown data set 'digit': did you mean 'digits'?",
         "scheduler: unknown schedule 'sinus': did you mean 'sine'? known: linear, sine, cosine, exponential, "
         "slats, cubic, kumaraswamy",
         "window_end: got 1.5, must be at most 1.0; nearest valid: 1.0",

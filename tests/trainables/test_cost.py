@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from trainables import cost, models, pruners
+from trainables.config import TrainConfig
 
 
 def brute_force_uses(conv: nn.Conv2d, size: int) -> torch.Tensor:
@@ -71,7 +72,7 @@ def test_connections_of_a_pruned_network() -> None:
 def test_pruned_and_baked_networks_count_the_same() -> None:
     model = models.build("digits_net", 4, (1, 8, 8), 10, 2.0, seed=0)
     geometry = cost.geometry(model, (1, 8, 8))
-    pruners.set_threshold(pruners.attach(model, "stds"), 0.05)
+    pruners.attach(model, "stds", TrainConfig(), geometry).set_threshold(0.05)
     before = cost.connections(model, geometry)
     pruners.bake(model)
     assert cost.connections(model, geometry) == before

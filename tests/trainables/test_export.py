@@ -13,6 +13,7 @@ from torch import nn
 
 from tests.trainables.exported import CONFIG, IMAGES, Trained, outputs, pool_averages, training
 from trainables import assembly, checkpoint, cost, models
+from trainables.config import TrainConfig
 from trainables.errors import ConfigError
 from trainables.export import export_main, from_safetensors, to_safetensors
 
@@ -44,7 +45,7 @@ def test_safetensors_gives_back_the_same_network_bit_for_bit(trained: Trained, t
     assert torch.equal(outputs(again, IMAGES), outputs(model.eval(), IMAGES))
     with safe_open(file, "pt") as opened:
         metadata = opened.metadata()
-    assert json.loads(metadata["config"]) == CONFIG.model_dump()
+    assert TrainConfig(**json.loads(metadata["config"])) == CONFIG
     assert float(metadata["accuracy_test"]) == accuracy
     weights = [again.get_submodule(name).weight for name in cost.prunable(again)]
     assert int(metadata["weights_left"]) == left == sum(int((w != 0).sum()) for w in weights)

@@ -7,7 +7,6 @@ import torch
 from torch import nn
 
 from trainables import machine
-from trainables.config import ConfigError
 
 CPU = torch.device("cpu")
 
@@ -28,9 +27,14 @@ def test_hardware_is_what_the_kernel_says() -> None:
     assert machine.bfloat16_is_fast(CPU) == bool(words & {"avx512_bf16", "amx_bf16"})
 
 
-def test_an_unknown_precision_names_the_known_ones() -> None:
-    with pytest.raises(ConfigError, match=r"float16.*auto, float32, bfloat16"):
-        machine.resolve_precision("float16", CPU)
+def test_denormals_are_flushed_inside_the_block_only() -> None:
+    tiny = torch.tensor([torch.finfo(torch.float32).tiny])
+    with machine.flushed_denormals():
+        assert float(tiny / 2) == 0
+        with machine.flushed_denormals():
+            pass
+        assert float(tiny / 2) == 0
+    assert float(tiny / 2) > 0
 
 
 @pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])

@@ -19,7 +19,7 @@ from trainables.models import MODELS, build
         ("6conv2fc", {"dropout": 1.0}, "network_args.dropout: got 1.0, .* less than 1; the default is 0.5"),
         ("mlp", {"hidden": 256}, r"network_args.hidden: got 256, .* tuple; the default is \(256,\)"),
         ("mlp", {"hidden": [8, "many"]}, "network_args.hidden.1: got 'many', .* integer"),
-        ("digits_net", {"width": 2}, "network_args: unknown argument 'width': known: none yet"),
+        ("digits_net", {"width": 2}, "network_args: unknown argument 'width': known: pool"),
         ("sew_resnet18", {"zero_init": True}, "did you mean 'zero_init_residual'?"),
     ],
 )
