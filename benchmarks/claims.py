@@ -20,13 +20,23 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from study import provenance
+from trainables.assembly import dataset, evaluate, network
+from trainables.config import TrainConfig, config_hash
+from trainables.train import Training
 
 RESULTS = Path(__file__).with_name("results")
 TARGETS = (0.90, 0.95, 0.98)
 THRESHOLDS = (0.05, 0.1, 0.15, 0.2, 0.3, 0.45, 0.7)  # D / sum(lr)
-# Penalty weights spread over the range in which each method goes from dense to empty on digits.
-PENALTIES = {"str": (0.01, 0.03, 0.1, 0.3, 1.0), "upr": (1e-7, 3e-7, 1e-6, 3e-6, 1e-5)}
+# pruner_strength over the range in which each method passes 80 to 98 % on digits; of UPR times the synapses
+# of the dense network, which its penalty counts.
+STRENGTHS = {
+    "str": (3.0, 4.0, 5.0, 6.0),
+    "grad_r": (0.2, 0.3, 0.4, 0.5, 0.65),
+    "upr": (3e-4, 6e-4, 1e-3, 1.5e-3, 2.5e-3),
+}
 
 BASE: dict[str, dict[str, Any]] = {
     "digits": {"dataset": "digits", "network": "digits_net", "epochs": 30, "lr": 0.01},
@@ -35,8 +45,8 @@ BASE: dict[str, dict[str, Any]] = {
 SETTLE = {"window_end": 0.8}  # the last fifth of the training is left to recover
 
 
-def arms() -> dict[str, list[dict[str, Any]]]:
-    """Arm -> the settings of its dial, as fields of ``TrainConfig``."""
+def arms(synapses: int) -> dict[str, list[dict[str, Any]]]:
+    """Arm -> the settings of its dial, as fields of ``TrainConfig``; ``synapses`` of the dense network."""
     found: dict[str, list[dict[str, Any]]] = {"dense": [{"pruner": "dense"}]}
 
     def sweep(name: str, field: str, values: tuple[float, ...], **fixed: Any) -> None:
@@ -50,17 +60,19 @@ def arms() -> dict[str, list[dict[str, Any]]]:
     for pruner in ("stds", "st", "nspdi"):
         fixed = {"pruner": pruner, "scheduler": "slats", **SETTLE}
         sweep(f"{pruner}, slats until 0.8", "final_threshold", THRESHOLDS, **fixed)
-    for pruner in ("agp", "set", "rigl", "deep_r", "grad_r", "admm"):
-        sweep(pruner, "final_sparsity", TARGETS, pruner=pruner, scheduler="cubic", **SETTLE)
-    for pruner, strengths in PENALTIES.items():
-        sweep(pruner, "pruner_strength", strengths, pruner=pruner, **SETTLE)
+    for pruner in ("agp", "set", "rigl", "deep_r", "admm"):  # each with its authors' schedule and window
+        sweep(pruner, "final_sparsity", TARGETS, pruner=pruner)
+    for pruner, strengths in STRENGTHS.items():
+        scale = 1 / synapses if pruner == "upr" else 1.0
+        sweep(pruner, "pruner_strength", tuple(scale * strength for strength in strengths), pruner=pruner)
     return found
 
 
 def jobs(dataset: str, seeds: int, only: list[str]) -> Iterator[dict[str, Any]]:
     """Every run, seed by seed, so that a stopped benchmark has whole seeds."""
+    _, geometry = network(TrainConfig(**BASE[dataset]))
     for seed in range(seeds):
-        for arm, settings in arms().items():
+        for arm, settings in arms(geometry.synapses).items():
             if only and arm not in only:
                 continue
             for fields in settings:
@@ -70,12 +82,6 @@ def jobs(dataset: str, seeds: int, only: list[str]) -> Iterator[dict[str, Any]]:
 
 def train(job: dict[str, Any]) -> dict[str, Any]:
     """One run: its curves, final metrics and test accuracy."""
-    import torch
-
-    from trainables.assembly import dataset, evaluate
-    from trainables.config import TrainConfig, config_hash
-    from trainables.train import Training
-
     config = TrainConfig(**job["config"])
     run = Training(config)
     rows = list(run)

@@ -23,6 +23,7 @@ from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
 from trainables.cost.geometry import SPIKING, Geometry, is_timed, spiking_nodes
+from trainables.pruners import neuron_masks
 
 
 class _Live(torch.autograd.Function):
@@ -201,6 +202,9 @@ class Paths:
             for (name, layer), one, positions in zip(self._layers.items(), ones, self._positions, strict=True)
         ]
         pairs += [(node, self._node(name, node)) for name, node in self._nodes.items()]
+        # The gates of masked neurons are what they are: a closed one ends its paths, a half open one does not.
+        gates = [node.get_submodule(neuron_masks.NAME) for _, node in neuron_masks.gated(self.model)]
+        pairs += [(gate, gate.forward) for gate in gates]
         hidden = [module.__dict__.get("forward") for module, _ in pairs]
         training = [module for module in self._modules if module.training]
         try:
