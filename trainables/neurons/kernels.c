@@ -21,6 +21,7 @@ typedef union { float f; unsigned u; } word;
 
 #if BF16 // the upper half of a float32, rounded to nearest even
 typedef unsigned short real;
+#define ONE 0x3f80
 FN float widen(real r) { word w; w.u = (unsigned)r << 16; return w.f; }
 FN real narrow(float f) {
   word w; w.f = f;
@@ -34,6 +35,7 @@ FN real narrow_potential(float h, float threshold, int fires) {
 }
 #else
 typedef float real;
+#define ONE 1.0f
 FN float widen(real r) { return r; }
 FN real narrow(float f) { return f; }
 FN real narrow_potential(float h, float threshold, int fires) { return h; }
@@ -109,7 +111,7 @@ extern "C" __global__ void spinetune_forward(FORWARD) {
     float h = charge(v, widen(x[t * x_stride + i]), tau, rest);
     int fires = fire(h, threshold);
     if (charged) charged[t * n + i] = narrow_potential(h, threshold, fires);
-    spikes[t * n + i] = narrow((float)fires);
+    spikes[t * n + i] = fires ? ONE : 0;
     v = reset(h, fires, threshold, rest);
   }
   v_last[i] = v;
@@ -154,7 +156,7 @@ FN void forward_block(FORWARD, count from, count m, int save) {
       float h = charge(v[i], widen(xt[i]), tau, rest);
       int fires = fire(h, threshold);
       if (save) ht[i] = narrow_potential(h, threshold, fires);
-      st[i] = narrow(fires ? 1.0f : 0.0f);
+      st[i] = fires ? ONE : 0;
       v[i] = reset(h, fires, threshold, rest);
     }
   }
