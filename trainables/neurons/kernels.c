@@ -2,6 +2,7 @@
 //
 // One text for C and CUDA. It is compiled once for every kind of neuron in use; these macros say which:
 //   LEAKY, DECAY_INPUT, LEARNED  IF 0 0 0; LIF 1 1 0; LIF with input kept 1 0 0; parametric LIF 1 1 1 and 1 0 1
+//   MULTIPLY                     tau holds 1/tau: it is learned, or a power of two, where both have the same bits
 //   HARD, DETACH                 hard or soft reset; whether the reset carries gradient (0) or not (1)
 //   SLOPE                        ds/dh, an expression in u = h - threshold and the constants p, q, r
 //   BF16                         currents, spikes, saved potentials and their gradients are bfloat16
@@ -63,7 +64,7 @@ FN float cosines(float angle, float terms) { // sum of cos((2 i - 1) angle), i =
   return sum;
 }
 
-FN float leak(float a, float tau) { return LEARNED ? a * tau : a / tau; } // learned: tau holds 1/tau
+FN float leak(float a, float tau) { return MULTIPLY ? a * tau : a / tau; }
 FN float charge(float v, float x, float tau, float rest) {
   if (!LEAKY) return v + x;
   return DECAY_INPUT ? v + leak(x - (v - rest), tau) : v - leak(v - rest, tau) + x;
