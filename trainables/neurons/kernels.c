@@ -24,15 +24,17 @@ typedef union { float f; unsigned u; } word;
 typedef unsigned short real;
 #define ONE 0x3f80
 FN float widen(real r) { word w; w.u = (unsigned)r << 16; return w.f; }
-FN real narrow(float f) {
+FN word rounded(float f) { // as a float32; a NaN that a processor makes stays one
   word w; w.f = f;
-  return f != f ? 0x7fc0 : (real)((w.u + 0x7fff + ((w.u >> 16) & 1)) >> 16);
+  w.u = (w.u + 0x7fff + ((w.u >> 16) & 1)) & 0xffff0000u;
+  return w;
 }
+FN real narrow(float f) { return (real)(rounded(f).u >> 16); }
 // Where rounding would carry h across the threshold, its neighbour on the right side: backward sees the same spikes.
 FN real narrow_potential(float h, float threshold, int fires) {
-  real r = narrow(h);
-  int step = (widen(r) >= threshold) == fires || h != h ? 0 : (r >> 15) == fires ? -1 : 1;
-  return (real)(r + step);
+  word w = rounded(h);
+  unsigned away = (int)(w.u >> 31) == fires ? -0x10000u : 0x10000u;
+  return (real)((w.u + ((w.f >= threshold) == fires ? 0u : away)) >> 16);
 }
 #else
 typedef float real;
