@@ -8,7 +8,8 @@ freed memory in the process (mallopt), which saves page faults but no time once 
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -49,13 +50,24 @@ def memory_format(device: torch.device, precision: torch.dtype) -> torch.memory_
     return torch.contiguous_format if contiguous else torch.channels_last
 
 
-def prepare(model: nn.Module, device: torch.device, precision: torch.dtype, threads: int) -> nn.Module:
-    """``model`` on ``device`` in its layout; sets the threads of this process and lets it flush denormals.
+@contextmanager
+def flushed_denormals() -> Iterator[None]:
+    """Denormal numbers count as 0 inside the block: potentials decay into them, and a CPU is slow there.
 
-    Membrane potentials and surrogate slopes decay into denormal numbers, which a CPU computes slowly.
+    Put around each epoch, not set for good: the setting belongs to the thread, changes results, and other
+    code in the process (hypothesis, for one) refuses to work with it.
     """
-    torch.set_num_threads(threads)
+    already = float(torch.tensor(1e-40) * 1.0) == 0.0  # torch has no way to ask
     torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(already)
+
+
+def prepare(model: nn.Module, device: torch.device, precision: torch.dtype, threads: int) -> nn.Module:
+    """``model`` on ``device`` in its layout; sets the threads of this process."""
+    torch.set_num_threads(threads)
     model.to(memory_format=memory_format(device, precision))
     return model.to(device)
 
