@@ -63,3 +63,16 @@ def test_a_gpu_keeps_float32_contiguous() -> None:
     gpu = torch.device("cuda")  # no GPU needed to ask
     assert machine.memory_format(gpu, torch.float32) == torch.contiguous_format
     assert machine.memory_format(gpu, torch.bfloat16) == torch.channels_last
+
+
+def test_denormals_are_flushed_inside_the_block_only() -> None:
+    def denormal() -> float:
+        return float(torch.tensor(1e-40) * 1.0)
+
+    assert denormal() > 0
+    with machine.flushed_denormals():
+        assert denormal() == 0
+        with machine.flushed_denormals():
+            assert denormal() == 0
+        assert denormal() == 0
+    assert denormal() > 0

@@ -202,7 +202,7 @@ class Paths:
             for (name, layer), one, positions in zip(self._layers.items(), ones, self._positions, strict=True)
         ]
         pairs += [(node, self._node(name, node)) for name, node in self._nodes.items()]
-        # The gates of masked neurons are what they are: a closed one ends its paths, a half open one does not.
+        # Gates of masked neurons stay what they are: a closed one ends its paths, a half open one does not.
         gates = [node.get_submodule(neuron_masks.NAME) for _, node in neuron_masks.gated(self.model)]
         pairs += [(gate, gate.forward) for gate in gates]
         hidden = [module.__dict__.get("forward") for module, _ in pairs]

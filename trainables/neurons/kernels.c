@@ -2,6 +2,7 @@
 //
 // One text for C and CUDA. It is compiled once for every kind of neuron in use; these macros say which:
 //   LEAKY, DECAY_INPUT, LEARNED  IF 0 0 0; LIF 1 1 0; LIF with input kept 1 0 0; parametric LIF 1 1 1 and 1 0 1
+//   MULTIPLY                     tau holds 1/tau: it is learned, or a power of two, where both have the same bits
 //   HARD, DETACH                 hard or soft reset; whether the reset carries gradient (0) or not (1)
 //   SLOPE                        ds/dh, an expression in u = h - threshold and the constants p, q, r
 //   BF16                         currents, spikes, saved potentials and their gradients are bfloat16
@@ -21,19 +22,23 @@ typedef union { float f; unsigned u; } word;
 
 #if BF16 // the upper half of a float32, rounded to nearest even
 typedef unsigned short real;
+#define ONE 0x3f80
 FN float widen(real r) { word w; w.u = (unsigned)r << 16; return w.f; }
-FN real narrow(float f) {
+FN word rounded(float f) { // as a float32; a NaN that a processor makes stays one
   word w; w.f = f;
-  return f != f ? 0x7fc0 : (real)((w.u + 0x7fff + ((w.u >> 16) & 1)) >> 16);
+  w.u = (w.u + 0x7fff + ((w.u >> 16) & 1)) & 0xffff0000u;
+  return w;
 }
+FN real narrow(float f) { return (real)(rounded(f).u >> 16); }
 // Where rounding would carry h across the threshold, its neighbour on the right side: backward sees the same spikes.
 FN real narrow_potential(float h, float threshold, int fires) {
-  real r = narrow(h);
-  int step = (widen(r) >= threshold) == fires || h != h ? 0 : (r >> 15) == fires ? -1 : 1;
-  return (real)(r + step);
+  word w = rounded(h);
+  unsigned away = (int)(w.u >> 31) == fires ? -0x10000u : 0x10000u;
+  return (real)((w.u + ((w.f >= threshold) == fires ? 0u : away)) >> 16);
 }
 #else
 typedef float real;
+#define ONE 1.0f
 FN float widen(real r) { return r; }
 FN real narrow(float f) { return f; }
 FN real narrow_potential(float h, float threshold, int fires) { return h; }
@@ -61,7 +66,7 @@ FN float cosines(float angle, float terms) { // sum of cos((2 i - 1) angle), i =
   return sum;
 }
 
-FN float leak(float a, float tau) { return LEARNED ? a * tau : a / tau; } // learned: tau holds 1/tau
+FN float leak(float a, float tau) { return MULTIPLY ? a * tau : a / tau; }
 FN float charge(float v, float x, float tau, float rest) {
   if (!LEAKY) return v + x;
   return DECAY_INPUT ? v + leak(x - (v - rest), tau) : v - leak(v - rest, tau) + x;
@@ -109,7 +114,7 @@ extern "C" __global__ void spinetune_forward(FORWARD) {
     float h = charge(v, widen(x[t * x_stride + i]), tau, rest);
     int fires = fire(h, threshold);
     if (charged) charged[t * n + i] = narrow_potential(h, threshold, fires);
-    spikes[t * n + i] = narrow((float)fires);
+    spikes[t * n + i] = fires ? ONE : 0;
     v = reset(h, fires, threshold, rest);
   }
   v_last[i] = v;
@@ -154,7 +159,7 @@ FN void forward_block(FORWARD, count from, count m, int save) {
       float h = charge(v[i], widen(xt[i]), tau, rest);
       int fires = fire(h, threshold);
       if (save) ht[i] = narrow_potential(h, threshold, fires);
-      st[i] = narrow(fires ? 1.0f : 0.0f);
+      st[i] = fires ? ONE : 0;
       v[i] = reset(h, fires, threshold, rest);
     }
   }

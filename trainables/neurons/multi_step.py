@@ -55,10 +55,12 @@ def shared_current(x: Tensor) -> Tensor | None:
 
     The kernel then adds up the gradient over T itself, and none of the T slabs is written and read again.
     """
+    if x.stride(0) or len(x) < 2:
+        return None
     step, base = x.grad_fn, x._base
     if base is None or type(step).__name__ != "ExpandBackward0" or x.retains_grad or x._backward_hooks:
         return None
-    whole = base.shape == x.shape[1:] and base.stride() == x.stride()[1:] and x.stride(0) == 0
+    whole = base.shape == x.shape[1:] and base.stride() == x.stride()[1:]
     return base if whole and base.data_ptr() == x.data_ptr() else None
 
 
@@ -100,7 +102,8 @@ class _MultiStep(torch.autograd.Function):
         charged, start, inverse_tau = ctx.saved_tensors
         k, run, reduce, v_start, numbers = ctx.rest
         grad_s = torch.zeros_like(charged) if grad_s is None else in_layout(grad_s, charged)
-        n, first = numbers[1], charged[0]
+        n, slabs = numbers[1], reduce or grad_v is not None or ctx.needs_input_grad[1]
+        first = charged[0] if slabs else charged
         if grad_v is not None:
             grad_v = in_layout(grad_v, torch.empty_like(first, dtype=torch.float32))
         grad_x = torch.empty_like(first if reduce else charged)

@@ -159,7 +159,7 @@ def test_golden_trace() -> None:
     """tau 2, threshold 1, constant current 1.5, from rest: h = 0.75, then (0.75 + 1.5)/2 = 1.125 fires."""
     run = kernels(Kind(), torch.float32, torch.device("cpu"))
     assert run is not None
-    spikes, v = multi_step(torch.full((4, 1), 1.5), 0.0, None, Dynamics(tau=2.0), run)
+    spikes, v = multi_step(torch.full((4, 1), 1.5), 0.0, None, Dynamics(), run)
     assert spikes.flatten().tolist() == [0, 1, 0, 1]
     assert v.tolist() == [0.0]
 
