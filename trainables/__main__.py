@@ -113,7 +113,19 @@ def _train(run: Training, folder: Path | None, *, as_json: bool) -> int:
     if row.get("reason"):
         print(f"stopped: {row['reason']}", file=sys.stderr)
         return 1
+    if row and not as_json:
+        console.print(_costs(row))
     return 0
+
+
+def _costs(row: Row) -> str:
+    """What the finished network costs, in one line; live: without dead neurons."""
+    parts = [
+        f"{row['synapses_live'] or row['synapses']:,} synapses",
+        f"{row['synops']:,.0f} synaptic operations",
+        f"{row['energy_nj']:.4g} nJ a sample",
+    ]
+    return ", ".join(parts) + f"; fits on {', '.join(row['chips'] or []) or 'no chip of the table'}"
 
 
 def _cell(name: str, value: float | int | str | None) -> str:

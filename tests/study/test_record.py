@@ -16,7 +16,7 @@ from study.spec import StudySpec
 from study.store import Store
 from trainables.config import TrainConfig, config_hash
 from trainables.metrics import METRICS
-from trainables.train import lr_sum
+from trainables.assembly import lr_sum
 
 SPEC = StudySpec.model_validate(
     {
