@@ -31,7 +31,9 @@ def front(store: Store, search: Search, ended: list[dict[str, Any]]) -> str | No
             missing.append(f"#{number} ({error})")
             continue
         file = f"trial-{number:04d}.pt"
-        checkpoint.save({"config": config.model_dump(), "model": model.state_dict()}, store.models / file)
+        checkpoint.save(
+            {"config": config.model_dump(mode="json"), "model": model.state_dict()}, store.models / file
+        )
         index.append({"number": number, "file": file, "accuracy_test": accuracy, "nonzero_weights": left})
     write_json(store.models / "index.json", {"trials": index})
     return f"no network kept for {', '.join(missing)}" if missing else None

@@ -126,7 +126,7 @@ class Recorder:
             "name": suggestion.name,
             "state": state,
             "params": suggestion.params,
-            "config": config.model_dump(),
+            "config": config.model_dump(mode="json"),
             "config_hash": config_hash(config),
             "seed": config.seed,
             "replicate_of": None,

@@ -61,7 +61,8 @@ class TrialRun(tune.Trainable):
 
     def _training(self) -> train.Training:
         if self._run is None:
-            self._run = train.Training(TrainConfig(**self.config["train"]))
+            # Silent trials are the study's to stop: reference arms run on, others count as stopped.
+            self._run = train.Training(TrainConfig(**self.config["train"]), end_silent=False)
             if self._state is not None:
                 self._run.load_state_dict(self._state)
         return self._run
@@ -94,7 +95,7 @@ class _Searcher(Searcher):
         if suggestion is None:
             return Searcher.FINISHED  # type: ignore[no-any-return]
         config = suggestion.config.model_copy(update={"threads": self.threads})
-        return {"number": suggestion.number, "train": config.model_dump()}
+        return {"number": suggestion.number, "train": config.model_dump(mode="json")}
 
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False

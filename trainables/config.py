@@ -123,7 +123,7 @@ class TrainConfig(BaseModel):
     @classmethod
     def _pruner_has_its_own_defaults(cls, values: Any) -> Any:
         """A method of others is run as its authors do, unless somebody says otherwise."""
-        pruner = pruners.PRUNERS.get(values.get("pruner", "stds"))
+        pruner = pruners.PRUNERS.get(values.get("pruner", "stds")) if isinstance(values, dict) else None
         if pruner is None:
             return values
         own = {"window_end": pruner.window_end} | (

@@ -28,11 +28,11 @@ class Training(Iterator[Row]):
     Equal configs give equal rows, bit for bit (float32, one thread, same machine), apart from ``wall_s``.
     Stopped after any epoch and continued from its ``state_dict``, the rows that follow are the same bits.
     A run that is lost (loss or weights not finite, network silent) ends early; its last row says why under
-    ``reason``.
+    ``reason``. ``end_silent`` False lets a silent one run on, for a caller with a rule of its own.
     """
 
-    def __init__(self, config: TrainConfig) -> None:
-        self.config = config
+    def __init__(self, config: TrainConfig, *, end_silent: bool = True) -> None:
+        self.config, self.end_silent = config, end_silent
         self.device = machine.resolve_device(config.device)
         self.precision = machine.resolve_precision(config.precision, self.device)
         parts = dataset(config)
@@ -106,7 +106,8 @@ class Training(Iterator[Row]):
         if not all(bool(parameter.isfinite().all()) for parameter in self.model.parameters()):
             return f"a weight was no longer finite after epoch {self.epoch}"
         # Deep networks may need some epochs until the first spike reaches the output: not before half-time.
-        if self.meter.silent_epochs >= SILENT_EPOCHS and 2 * self.epoch >= self.config.epochs:
+        silent = self.end_silent and self.meter.silent_epochs >= SILENT_EPOCHS
+        if silent and 2 * self.epoch >= self.config.epochs:
             return f"silent: no output neuron fired in the validation of {self.meter.silent_epochs} epochs"
         return None
 
@@ -169,7 +170,7 @@ class Training(Iterator[Row]):
     def state_dict(self) -> dict[str, Any]:
         """All that the rest of the run depends on: plain data and tensors, loadable with weights_only."""
         return {
-            "config": self.config.model_dump(),
+            "config": self.config.model_dump(mode="json"),
             "epoch": self.epoch,
             "wall_s": self.wall_s,
             "reason": self.reason,
@@ -182,7 +183,7 @@ class Training(Iterator[Row]):
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from ``state``, which must come from a run of the same config."""
-        theirs, mine = state["config"], self.config.model_dump()
+        theirs, mine = state["config"], self.config.model_dump(mode="json")
         different = [key for key in mine if key not in PLACE and theirs.get(key) != mine[key]]
         if different:
             lines = [

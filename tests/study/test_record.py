@@ -14,9 +14,9 @@ from study.record import Recorder
 from study.search import Search
 from study.spec import StudySpec
 from study.store import Store
+from trainables.assembly import lr_sum
 from trainables.config import TrainConfig, config_hash
 from trainables.metrics import METRICS
-from trainables.assembly import lr_sum
 
 SPEC = StudySpec.model_validate(
     {

@@ -114,7 +114,9 @@ def test_baked_network_of_a_study_is_exported_beside_itself(
     trained: Trained, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     model, accuracy, _ = assembly.baked_network(CONFIG, trained[1])
-    checkpoint.save({"config": CONFIG.model_dump(), "model": model.state_dict()}, tmp_path / "trial-0007.pt")
+    checkpoint.save(
+        {"config": CONFIG.model_dump(mode="json"), "model": model.state_dict()}, tmp_path / "trial-0007.pt"
+    )
     status, out, _ = run(capsys, tmp_path / "trial-0007.pt", "--format", "safetensors")
     assert status == 0
     assert f"test accuracy {100 * accuracy:.2f} %" in out[0]

@@ -124,3 +124,14 @@ def test_baked_network_is_plain_and_computes_the_same() -> None:
     total = sum(layer.weight.numel() for layer in cost.prunable(model).values())
     assert left == total - zeros
     assert zeros / total == pytest.approx(last["sparsity_params"])
+
+
+@pytest.mark.parametrize("end_silent", [True, False])
+def test_a_silent_network_ends_after_half_of_the_training(end_silent: bool) -> None:
+    """A threshold far above every spine leaves no weight: no output neuron can fire."""
+    config = SHORT.model_copy(update={"epochs": 8, "final_threshold": 50.0, "scheduler": "cubic"})
+    found = list(Training(config, end_silent=end_silent))
+    assert len(found) == (4 if end_silent else 8)
+    assert [row["accuracy_val"] for row in found[1:]] == [found[0]["accuracy_val"]] * (len(found) - 1)
+    expected = "silent: no output neuron fired in the validation of 4 epochs" if end_silent else None
+    assert found[-1]["reason"] == expected
