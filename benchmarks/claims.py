@@ -32,9 +32,9 @@ TARGETS = (0.90, 0.95, 0.98)
 # pruner_strength over the range in which each method passes 80 to 98 % on digits; of UPR times the synapses
 # of the dense network, which its penalty counts.
 STRENGTHS = {
-    "str": (3.0, 4.0, 5.0, 6.0),
-    "grad_r": (0.2, 0.3, 0.4, 0.5, 0.65),
-    "upr": (3e-4, 6e-4, 1e-3, 1.5e-3, 2.5e-3),
+    "str": (3.0, 3.5, 4.0, 4.5, 5.0, 5.5, 6.0),
+    "grad_r": (0.2, 0.3, 0.4, 0.5, 0.65, 0.8),
+    "upr": (3e-4, 6e-4, 8e-4, 1e-3, 1.2e-3, 1.5e-3, 2.5e-3),
 }
 
 BASE: dict[str, dict[str, Any]] = {
@@ -47,8 +47,8 @@ SHAPES = {
     "mnist5k": ("linear", "sine", "slats", "cubic"),
 }
 THRESHOLDS = {  # D / sum(lr)
-    "digits": (0.05, 0.1, 0.15, 0.2, 0.3, 0.45, 0.7),
-    "mnist5k": (0.1, 0.2, 0.35, 0.6),
+    "digits": (0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.45, 0.5, 0.55, 0.6, 0.7),
+    "mnist5k": (0.1, 0.2, 0.3, 0.4, 0.5, 0.65),
 }
 SETTLE = {"window_end": 0.8}  # the last fifth of the training is left to recover
 
@@ -68,6 +68,10 @@ def arms(dataset: str, synapses: int) -> dict[str, list[dict[str, Any]]]:
     for pruner in ("stds", "st", "nspdi"):
         fixed = {"pruner": pruner, "scheduler": "slats", **SETTLE}
         sweep(f"{pruner}, slats until 0.8", "final_threshold", THRESHOLDS[dataset], **fixed)
+    for weighting in ("positions", "scale"):
+        fixed = {"pruner": "stds", "scheduler": "slats", "layer_weighting": weighting, **SETTLE}
+        name = f"stds, slats until 0.8, by {weighting}"
+        sweep(name, "final_threshold", THRESHOLDS[dataset], **fixed)
     for pruner in ("agp", "set", "rigl", "deep_r", "admm"):  # each with its authors' schedule and window
         sweep(pruner, "final_sparsity", TARGETS, pruner=pruner)
     for pruner, strengths in STRENGTHS.items():

@@ -18,7 +18,9 @@ from typing import Any
 
 import numpy as np
 
-from analysis.stats import Estimate, bootstrap, rank_correlation, spearman
+from analysis.stats import Estimate, bootstrap, spearman
+from trainables.config import TrainConfig
+from trainables.schedules import learning_rates
 
 RESULTS = Path(__file__).with_name("results")
 TARGETS = (0.90, 0.95, 0.98)
@@ -122,35 +124,34 @@ def control(runs: Runs) -> list[str]:
     return lines
 
 
+def late_pressure(fields: dict[str, Any]) -> float:
+    """Mean L1 pressure over the last tenth of the training, relative to the whole, by the schedule."""
+    config = TrainConfig(**fields)
+    lrs = learning_rates(config.lr_schedule, 1.0, 1000)
+    return float((1 - config.schedule()(0.9)) / (lrs[900:].sum() / lrs.sum()))
+
+
 def collapse(runs: Runs) -> list[str]:
     """Late collapse: accuracy lost between the best epoch and the end, beside the late L1 pressure."""
     lines = [
-        "| arm | D / sum(lr) | late pressure / mean | best epoch's accuracy | lost at the end | at chance |",
-        "|---|---|---|---|---|---|",
+        "| arm | late pressure / mean | " + "D / sum(lr): lost, points (runs at chance) | n each |",
+        "|---|---|---|---|",
     ]
     late, lost = [], []
     for arm, found in runs.items():
         if not arm.startswith("stds"):
             continue
+        ratio, cells = late_pressure(found[0]["config"]), []
         for d in sorted({run["config"]["final_threshold"] for run in found}):
-            group = [run for run in found if run["config"]["final_threshold"] == d]
-            ratio, best, drop = [], [], []
-            for run in group:
-                pressure, accuracy = run["curves"]["l1_pressure"], run["curves"]["accuracy_val"]
-                tail = pressure[-max(1, len(pressure) // 10) :]
-                ratio.append(float(np.mean(tail)) / d)
-                best.append(max(accuracy))
-                drop.append(max(accuracy) - accuracy[-1])
-                late.append(float(np.mean(tail)))
-                lost.append(drop[-1])
-            gone = sum(run["curves"]["accuracy_val"][-1] < 0.2 for run in group)
-            lines.append(
-                f"| {arm} | {d:g} | {np.mean(ratio):.2f} | {100 * np.mean(best):.1f} "
-                f"| {100 * np.mean(drop):.1f} | {gone} of {len(group)} |"
-            )
-    rho = rank_correlation(np.array(late), np.array(lost))
-    lines.append("")
-    lines.append(f"Rank correlation of late pressure and accuracy lost: {rho:.2f} (n = {len(late)} runs).")
+            curves = [run["curves"]["accuracy_val"] for run in found if run["config"]["final_threshold"] == d]
+            drops = [max(curve) - curve[-1] for curve in curves]
+            late += [ratio * d] * len(drops)
+            lost += drops
+            cells.append(f"{d:g}: {100 * np.mean(drops):.1f} ({sum(curve[-1] < 0.2 for curve in curves)})")
+        lines.append(f"| {arm} | {ratio:.2f} | {', '.join(cells)} | {len(curves)} |")
+    rho = spearman(np.array(late), np.array(lost), np.random.default_rng(0))
+    interval = f"{rho.value:.2f} ({rho.low:.2f} to {rho.high:.2f})"
+    lines += ["", f"Rank correlation of late pressure and accuracy lost: {interval}, n = {len(late)} runs."]
     return lines
 
 
@@ -167,7 +168,7 @@ def main(argv: list[str]) -> int:
         lines += [
             f"## {name}", "",
             f"{sum(map(len, runs.values()))} runs of {epochs} epochs, dense {dense} % test accuracy; "
-            f"commit {origin['commit']}, {origin['machine']}, torch {origin['versions']['torch']}.", "",
+            f"commit {origin['commit']}, {origin['machine']['cpu']}, torch {origin['versions']['torch']}.", "",
             "### Accuracy at equal sparsity, %", "", *matched(runs), "",
             "### Does D control sparsity?", "", *control(runs), "",
             "### Late collapse and L1 pressure", "", *collapse(runs), "",
