@@ -168,7 +168,8 @@ def main(argv: list[str]) -> int:
         lines += [
             f"## {name}", "",
             f"{sum(map(len, runs.values()))} runs of {epochs} epochs, dense {dense} % test accuracy; "
-            f"commit {origin['commit']}, {origin['machine']['cpu']}, torch {origin['versions']['torch']}.", "",
+            f"commit {origin['commit']}, {origin['machine']['cpu']}, torch "
+            f"{origin['versions']['torch']}.", "",
             "### Accuracy at equal sparsity, %", "", *matched(runs), "",
             "### Does D control sparsity?", "", *control(runs), "",
             "### Late collapse and L1 pressure", "", *collapse(runs), "",
