@@ -27,10 +27,12 @@ def test_json_rows_of_a_fresh_process_are_those_of_the_library() -> None:
 
 def test_table_for_people_has_a_line_per_epoch(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--epochs", "1", "--scheduler", "cubic", "--device", "cpu"]) == 0
-    title, headings, *rows = capsys.readouterr().out.splitlines()
+    title, headings, *rows, costs = capsys.readouterr().out.splitlines()
     assert "cubic" in title
     assert headings.split()[:3] == ["epoch", "loss", "train"]
     assert [row.split()[0] for row in rows] == ["1"]
+    assert costs.split()[1] == "synapses,"
+    assert "TrueNorth" in costs
 
 
 def test_all_problems_at_once_and_nothing_is_trained(capsys: pytest.CaptureFixture[str]) -> None:

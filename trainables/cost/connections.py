@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from trainables.cost.geometry import Geometry, synapses_of
+from trainables.cost.geometry import Geometry
 
 
 @dataclass(frozen=True)
@@ -55,13 +55,12 @@ def fan(layer: Any, ones: Tensor) -> Tensor:
 @torch.no_grad()
 def connections(model: nn.Module, geometry: Geometry) -> Connections:
     """Count the weights of all layers as the network uses them now (pruned or baked)."""
-    weights = weights_left = synapses = synapses_left = 0
+    weights_left = synapses_left = 0
     for name, uses in geometry.uses.items():
         layer = model.get_submodule(name)
         ones = indicator(weight_of(layer))
         taps = fan(layer, ones).sum((0, 1)).cpu()
-        weights += ones.numel()
         weights_left += int(taps.sum())
-        synapses += synapses_of(uses, ones)
         synapses_left += int((taps * uses).sum())
-    return Connections(weights, weights_left, synapses, synapses_left)
+    weights = sum(geometry.weights.values())
+    return Connections(weights, weights_left, geometry.synapses, synapses_left)

@@ -31,13 +31,23 @@ class Geometry:
     ``uses[layer]`` broadcasts to the layer's weight: synapses per weight. ``nodes[node]`` counts the spiking
     neurons. Both in the order of their first call; a layer that the forward pass never calls is in neither.
     A layer called several times (a loop over steps) counts once. ``shape``: the sample's, e.g. (C, H, W).
-    ``synapses``: those of all layers, unpruned.
+    ``weights[layer]`` counts the layer's weights.
     """
 
     uses: dict[str, Tensor]
     nodes: dict[str, int]
     shape: tuple[int, ...]
-    synapses: int
+    weights: dict[str, int]
+
+    def synapses_of(self, layer: str) -> int:
+        """Synapses of an unpruned layer: its weights, each as often as it is used."""
+        uses = self.uses[layer]
+        return int(uses.sum()) * (self.weights[layer] // uses.numel())
+
+    @property
+    def synapses(self) -> int:
+        """Synapses of the unpruned network."""
+        return sum(self.synapses_of(layer) for layer in self.uses)
 
     @property
     def neurons(self) -> int:
@@ -75,11 +85,6 @@ def _linear_uses(shape: tuple[int, ...], timed: bool, steps: int) -> Tensor:
     return torch.full((1, 1), prod(shape[lead:-1]), dtype=torch.int64)
 
 
-def synapses_of(uses: Tensor, weight: Tensor) -> int:
-    """Synapses of an unpruned layer: its weights, each as often as it is used."""
-    return int(uses.sum()) * (weight.numel() // uses.numel())
-
-
 def geometry(model: nn.Module, shape: tuple[int, ...]) -> Geometry:
     """Measured by one forward pass of zeros of ``shape`` (one sample, no batch dimension)."""
     inputs: dict[str, tuple[int, ...]] = {}
@@ -115,15 +120,16 @@ def geometry(model: nn.Module, shape: tuple[int, ...]) -> Geometry:
         functional.reset_net(model)
         for handle in handles:
             handle.remove()
-    uses, synapses = {}, 0
+    uses: dict[str, Tensor] = {}
+    weights: dict[str, int] = {}
     for name, found in inputs.items():
         layer: Any = layers[name]
         if isinstance(layer, nn.Linear):
             uses[name] = _linear_uses(found, is_timed(layer), steps)
         else:
             uses[name] = _conv_uses(layer, found[-len(layer.kernel_size) :])
-        synapses += synapses_of(uses[name], layer.weight)
-    return Geometry(uses, nodes, tuple(shape), synapses)
+        weights[name] = layer.weight.numel()
+    return Geometry(uses, nodes, tuple(shape), weights)
 
 
 def is_timed(module: nn.Module) -> bool:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from trainables.cost.activity import Activity, watch
 from trainables.cost.chips import fits
 from trainables.cost.connections import fan, indicator, weight_of
-from trainables.cost.geometry import Geometry, geometry, synapses_of
+from trainables.cost.geometry import Geometry, geometry
 from trainables.cost.liveness import Paths
 from trainables.cost.operations import energy_nj, operations
 from trainables.cost.spines import SpineLife
@@ -42,11 +42,8 @@ class Meter:
         self.geometry = found or geometry(model, self.shape)
         self._modules = {name: model.get_submodule(name) for name in self.geometry.uses}
         weights = self._weights()
-        self.weights = [weight.numel() for weight in weights]
-        self.synapses = [
-            synapses_of(uses, weight)
-            for uses, weight in zip(self.geometry.uses.values(), weights, strict=True)
-        ]
+        self.weights = list(self.geometry.weights.values())
+        self.synapses = [self.geometry.synapses_of(name) for name in self.geometry.uses]
         self._uses = [uses.to(weights[0].device) for uses in self.geometry.uses.values()]
         self._life = SpineLife(weights)
         self._paths = Paths(model, self.geometry, self.shape)
