@@ -22,7 +22,7 @@ from study.space import space_hash
 from study.spec import StudySpec
 from study.store import FORMAT, Store
 from trainables import cost, machine, metrics, neurons
-from trainables.assembly import dataset, network
+from trainables.assembly import dataset, pruned_network
 
 INTERRUPTED = 130  # exit status, as shells give it for Ctrl-C
 
@@ -38,14 +38,15 @@ def conduct(spec: StudySpec, address: str | None, command: str, console: Console
         cpus = stack.enter_context(cluster.running(address))
         from study import tuning  # imports Ray, which reads its environment then: not before it is set
 
-        # The folder is made when Ray is up: an address that fails leaves nothing behind.
+        # The folder is made when Ray is up and the parts of a run are there: a failure leaves nothing.
+        described = description.result()
         store = Store(spec.folder)
         search = Search(spec, store.folder / "optuna.db")
         try:
             before = store.load() if resume else {"timings": None}
             search.reclaim(store.trials.read())
             known = {"created_at": before["created_at"]} if resume else {}
-            store.update(**description.result() | known, state="running", timings=before["timings"])
+            store.update(**described | known, state="running", timings=before["timings"])
             recorder = Recorder(search, store)
             slots = tuning.slots(spec, cpus)
             startup_s = time.perf_counter() - started
@@ -76,7 +77,7 @@ def _description(spec: StudySpec, command: str) -> dict[str, Any]:
     with closing(Search(spec, None)) as search:
         planned = search.planned()
     parts = dataset(spec.train)
-    model, geometry = network(spec.train)
+    model, geometry, _ = pruned_network(spec.train)  # all that can be wrong with it shows here
     precision = machine.resolve_precision(spec.train.precision, machine.resolve_device(spec.train.device))
     neurons.compile_kernels(model, precision)  # once, before many processes want them
     count = cost.connections(model, geometry)

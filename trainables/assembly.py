@@ -14,8 +14,9 @@ from trainables.config import TrainConfig
 from trainables.learning import LOSSES
 from trainables.schedules import learning_rates
 
-# Samples per forward pass without gradient, at most: bounds the memory of evaluation.
-EVAL_BATCH = 1024
+# Per forward pass without gradient, at most, unless the training takes more: bounds the memory of evaluation.
+EVAL_BATCH = 1024  # samples
+EVAL_SPIKES = 2**28  # neurons x steps x samples: a GiB of them in float32, all layers together
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 
@@ -63,23 +64,32 @@ def mean_activity(model: nn.Module, x: Tensor, precision: torch.dtype) -> Tensor
     return activity.float().mean(0)
 
 
+def eval_batch(config: TrainConfig, neurons: int) -> int:
+    """Samples that a network of so many neurons evaluates at once; 1024 of the paper's took 9 GB a layer."""
+    fit = EVAL_SPIKES // max(1, neurons * config.timesteps)
+    return min(EVAL_BATCH, max(config.batch_size, fit))
+
+
 @torch.no_grad()
-def evaluate(model: nn.Module, split: data.Split, loss: Loss, precision: torch.dtype) -> tuple[float, float]:
-    """Mean loss and accuracy on ``split``, in evaluation mode."""
+def evaluate(
+    model: nn.Module, split: data.Split, loss: Loss, precision: torch.dtype, size: int = EVAL_BATCH
+) -> tuple[float, float]:
+    """Mean loss and accuracy on ``split``, in evaluation mode, ``size`` samples at a time."""
     model.eval()
     total = hits = 0.0
-    for x, y in data.batches(split, torch.arange(len(split)), EVAL_BATCH, augment=False):
+    for x, y in data.batches(split, torch.arange(len(split)), size, augment=False):
         activity = mean_activity(model, x, precision)
         total += float(loss(activity, y)) * len(y)
         hits += float((activity.argmax(1) == y).sum())
     return total / len(split), hits / len(split)
 
 
-def test_accuracy(config: TrainConfig, model: nn.Module) -> float:
+def test_accuracy(config: TrainConfig, model: nn.Module, geometry: cost.Geometry) -> float:
     """Accuracy of a plain network on the test part, on the CPU in float32: the only place that reads it."""
     neurons.fuse(model)
     try:
-        return evaluate(model, dataset(config).test, LOSSES[config.loss], torch.float32)[1]
+        size = eval_batch(config, geometry.neurons)
+        return evaluate(model, dataset(config).test, LOSSES[config.loss], torch.float32, size)[1]
     finally:
         neurons.unfuse(model)
 
@@ -90,4 +100,4 @@ def baked_network(config: TrainConfig, state: dict[str, Any]) -> tuple[nn.Module
     model.load_state_dict(state["model"])
     pruners.bake(model)
     left = cost.connections(model, geometry).weights_left
-    return model, test_accuracy(config, model), left
+    return model, test_accuracy(config, model, geometry), left

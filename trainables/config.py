@@ -65,7 +65,7 @@ class TrainConfig(BaseModel):
     loss: str = Field("mse", description="loss of the mean activity: mse (against one-hot) or cross_entropy")
     optimizer: str = Field("adam", description="adam or sgd")
     momentum: float = Field(0.9, ge=0, lt=1, description="momentum of sgd, first moment's decay of adam")
-    weight_decay: float = Field(0.0, ge=0, le=1, description="L2 penalty on every parameter")
+    weight_decay: float = Field(0.0, ge=0, le=1, description="L2 penalty on every parameter of the network")
     lr: float = Field(1e-2, gt=0, le=10, description="initial learning rate")
     lr_schedule: str = Field("cosine", description="learning-rate curve by name")
     seed: int = Field(0, ge=0, lt=2**31, description="seed of weights, data order, augmentation and dropout")
@@ -123,9 +123,10 @@ class TrainConfig(BaseModel):
     @classmethod
     def _pruner_has_its_own_defaults(cls, values: Any) -> Any:
         """A method of others is run as its authors do, unless somebody says otherwise."""
-        pruner = pruners.PRUNERS.get(values.get("pruner", "stds")) if isinstance(values, dict) else None
+        name = values.get("pruner", "stds") if isinstance(values, dict) else None
+        pruner = pruners.PRUNERS.get(name) if isinstance(name, str) else None
         if pruner is None:
-            return values
+            return values  # no mapping, or an unknown name: what follows says so
         own = {"window_end": pruner.window_end} | (
             {"scheduler": pruner.scheduler} if pruner.scheduler else {}
         )
@@ -177,7 +178,9 @@ def build(model: type[Model], values: dict[str, Any]) -> Model:
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        raise ConfigError([_problem(model, detail) for detail in error.errors()]) from None
+        problems = [_problem(model, detail) for detail in error.errors()]
+        # a ConfigError inside, as that of network_args, has one line for each of its own problems
+        raise ConfigError([line for problem in problems for line in problem.splitlines()]) from None
 
 
 def _problem(model: type[BaseModel], detail: Any) -> str:

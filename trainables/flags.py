@@ -42,10 +42,15 @@ def _add(root: argparse.ArgumentParser, group: Any, model: type[BaseModel], pref
         if kind is bool:
             options["action"] = argparse.BooleanOptionalAction
         elif get_origin(kind) is tuple:
-            options |= {"type": lambda text: text.split(","), "metavar": "A,B,..."}
+            options |= {"type": _entries, "metavar": "A,B,..."}
         else:
             options["metavar"] = getattr(kind, "__name__", "VALUE").upper()
         group.add_argument("--" + name.replace("_", "-"), **options)
+
+
+def _entries(text: str) -> list[str]:
+    """The list that ``A,B`` stands for; an empty text is an empty list."""
+    return text.split(",") if text else []
 
 
 def parse(

@@ -30,6 +30,10 @@ class Randomness:
         if self._device is not None:
             torch.cuda.set_rng_state(state[1], self._device)
 
+    def load(self, state: list[Tensor]) -> None:
+        """Go on from the state of another run; of a GPU, which only one of the two may have, where it can."""
+        self.state = state[: len(self.state)] + self.state[len(state) :]
+
     def __enter__(self) -> None:
         self._others = self._current()
         self._install(self.state)

@@ -10,10 +10,10 @@ from typing import Any, Self
 import torch
 
 from trainables import cost, data, machine, neurons, pruners
-from trainables.assembly import dataset, evaluate, final_threshold, mean_activity, pruned_network
+from trainables.assembly import dataset, eval_batch, evaluate, final_threshold, mean_activity, pruned_network
 from trainables.config import PLACE, TrainConfig
 from trainables.errors import ConfigError
-from trainables.learning import LOSSES, OPTIMIZERS
+from trainables.learning import LOSSES, OPTIMIZERS, groups
 from trainables.randomness import Randomness
 from trainables.schedules import learning_rates, window
 
@@ -41,12 +41,12 @@ class Training(Iterator[Row]):
         threads = config.threads or machine.worthwhile_threads(geometry.synapses * config.batch_size)
         machine.prepare(self.model, self.device, self.precision, threads)
         neurons.fuse(self.model)
-        self.meter = cost.Meter(self.model, parts.shape, geometry)
         self.optimizer = OPTIMIZERS[config.optimizer](
-            self.model.parameters(), config.lr, config.momentum, config.weight_decay
+            groups(self.model), config.lr, config.momentum, config.weight_decay
         )
         self.loss = LOSSES[config.loss]
 
+        self.eval_batch = eval_batch(config, geometry.neurons)
         self.batch_size = min(config.batch_size, len(self.train_split))
         # The samples that do not fill a batch wait for the next epoch's order: equal steps, equal noise.
         self.steps_per_epoch = len(self.train_split) // self.batch_size
@@ -63,6 +63,8 @@ class Training(Iterator[Row]):
         self.reason: str | None = None
         with self.randomness:
             self.pruner.start(self._moment(0))
+        # Now: the first generation of spines is what a pruner starts with, not what it drew them from.
+        self.meter = cost.Meter(self.model, parts.shape, geometry)
 
     def __iter__(self) -> Self:
         return self
@@ -77,7 +79,9 @@ class Training(Iterator[Row]):
             loss_train, accuracy_train = self._train_epoch()
             self.epoch += 1
             with self.meter.watch():
-                loss_val, accuracy_val = evaluate(self.model, self.val_split, self.loss, self.precision)
+                loss_val, accuracy_val = evaluate(
+                    self.model, self.val_split, self.loss, self.precision, self.eval_batch
+                )
         end = self.epoch * self.steps_per_epoch
         lr_epoch = float(self.lrs[end - self.steps_per_epoch : end].sum())
         costs = self.meter.row()
@@ -190,9 +194,13 @@ class Training(Iterator[Row]):
                 f"{key}: the checkpoint has {theirs.get(key)!r}, the run {mine[key]!r}" for key in different
             ]
             raise ConfigError(lines)
-        self.model.load_state_dict(state["model"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.meter.load_state_dict(state["meter"])
-        self.order.set_state(state["order"].cpu())
-        self.randomness.state = [one.cpu() for one in state["randomness"]]
-        self.epoch, self.wall_s, self.reason = state["epoch"], state["wall_s"], state["reason"]
+        try:
+            self.model.load_state_dict(state["model"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.meter.load_state_dict(state["meter"])
+            self.order.set_state(state["order"].cpu())
+            self.randomness.load([one.cpu() for one in state["randomness"]])
+            self.epoch, self.wall_s, self.reason = state["epoch"], state["wall_s"], state["reason"]
+        except (KeyError, RuntimeError, TypeError, ValueError, AttributeError) as error:
+            what = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+            raise ConfigError([f"not the state of a training, or of another version: {what}"]) from None

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from study.spec import StudySpec
 from trainables.assembly import final_threshold, lr_sum
 from trainables.config import TrainConfig, build, config_hash
 from trainables.errors import ConfigError
@@ -65,3 +66,14 @@ def test_threshold_units() -> None:
     assert final_threshold(config) == pytest.approx(0.2 * 0.01 * 571 / 2)
     assert final_threshold(TrainConfig(final_threshold=0.2, threshold_unit="weight")) == 0.2
     assert final_threshold(TrainConfig(pruner="dense")) == 0
+
+
+@pytest.mark.parametrize("train", [5, [1], {"pruner": ["agp"]}, {"pruner": {"a": 1}}])
+def test_values_of_the_wrong_kind_are_one_problem(train: object) -> None:
+    with pytest.raises(ConfigError) as error:
+        build(StudySpec, {"train": train})
+    assert len(error.value.problems) == 1
+
+
+def test_every_problem_of_network_args_is_a_line_of_its_own() -> None:
+    assert len(problems(network="6conv2fc", network_args={"chanels": 3, "dropout": 2})) == 2

@@ -6,7 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-from trainables.learning import LOSSES, OPTIMIZERS
+from trainables import assembly
+from trainables.config import TrainConfig
+from trainables.learning import LOSSES, OPTIMIZERS, groups
 
 ACTIVITY = torch.tensor([[0.5, 0.0], [0.25, 1.0]])
 LABELS = torch.tensor([0, 1])
@@ -44,3 +46,17 @@ def test_weight_decay_shrinks_without_a_gradient(name: str) -> None:
     parameter.grad = torch.zeros(1)
     optimizer.step()
     assert parameter.item() < 1
+
+
+@pytest.mark.parametrize(("pruner", "learned"), [("stds", 0), ("str", 4), ("nspdi", 4), ("upr", 4 + 3)])
+def test_weight_decay_leaves_what_a_pruner_learns_alone(pruner: str, learned: int) -> None:
+    """Four layers, and three whose spikes a pruned layer reads."""
+    model, _, _ = assembly.pruned_network(TrainConfig(pruner=pruner))
+    own, *rest = groups(model)
+    assert len(own["params"]) == 4 + 2 * 2  # and two batch normalisations
+    assert [len(group["params"]) for group in rest] == ([learned] if learned else [])
+    assert all(group["weight_decay"] == 0 for group in rest)
+    parameter = nn.Parameter(torch.ones(1))
+    parameter.grad = torch.zeros(1)
+    OPTIMIZERS["adam"]([{"params": [parameter], "weight_decay": 0.0}], 0.1, 0.9, 0.5).step()
+    assert parameter.item() == 1

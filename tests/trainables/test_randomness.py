@@ -36,3 +36,15 @@ def test_state_can_be_carried_over() -> None:
         expected = torch.rand(3)
     with second:
         assert torch.equal(torch.rand(3), expected)
+
+
+def test_state_of_a_run_on_another_kind_of_device() -> None:
+    """A run that began on a CPU has no state of a GPU; one that began on a GPU has one too many."""
+    cpu, gpu = Randomness(7, CPU), Randomness(7, CPU)
+    gpu.state.append(torch.tensor([1], dtype=torch.uint8))
+    cpu_state, gpu_state = list(Randomness(8, CPU).state), list(gpu.state)
+    gpu.load(cpu_state)
+    cpu.load(gpu_state)
+    assert [torch.equal(gpu.state[0], cpu_state[0]), int(gpu.state[1])] == [True, 1]
+    assert len(cpu.state) == 1
+    assert torch.equal(cpu.state[0], gpu_state[0])

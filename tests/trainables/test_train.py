@@ -102,6 +102,31 @@ def test_state_of_another_config_is_refused() -> None:
     ]
 
 
+@pytest.mark.parametrize("damage", ["optimizer", "randomness", "model"])
+def test_damaged_state_is_refused(damage: str) -> None:
+    run = Training(SHORT)
+    state = run.state_dict()
+    state = {**state, "model": {}} if damage == "model" else {k: v for k, v in state.items() if k != damage}
+    with pytest.raises(ConfigError, match="not the state of a training"):
+        Training(SHORT).load_state_dict(state)
+
+
+@pytest.mark.parametrize("pruner", ["set", "rigl", "deep_r"])
+def test_first_generation_is_what_the_pruner_starts_with(pruner: str) -> None:
+    """A method that is sparse from the start has not eliminated nine tenths in its first epoch."""
+    row = next(Training(SHORT.model_copy(update={"pruner": pruner})))
+    assert row["spines_eliminated"] < 0.1
+    assert row["spines_survival"] > 0.2  # of the dense network at most 0.1 could
+
+
+def test_evaluation_takes_no_more_memory_than_it_should() -> None:
+    assert assembly.eval_batch(SHORT, 612) == 1024
+    assert assembly.eval_batch(SHORT, 0) == 1024
+    wide = SHORT.model_copy(update={"timesteps": 8, "batch_size": 16})
+    assert assembly.eval_batch(wide, 985_188) == 34  # 2^28 / (8 * 985,188)
+    assert assembly.eval_batch(wide, 10**8) == 16
+
+
 def test_divergence_ends_the_run_with_a_reason() -> None:
     run = Training(SHORT)
     with torch.no_grad():

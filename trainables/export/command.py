@@ -19,6 +19,7 @@ from trainables.errors import ConfigError, require_known
 from trainables.export.check import agreement
 from trainables.export.exchange import to_nir
 from trainables.export.weights import to_safetensors
+from trainables.pruners import neuron_masks
 
 FORMATS = ("safetensors", "nir")
 MEANT = f"{checkpoint.STATE_FILE} of a training, its folder, or a study's models/trial-N.pt"
@@ -85,6 +86,8 @@ def _export(given: Path, options: Options) -> None:
         f"  synapses {int(metadata['synapses']):,}, left {int(metadata['synapses_left']):,} "
         f"(sparsity {100 * float(metadata['sparsity_synapses']):.2f} %)"
     )
+    if masked := int(metadata["neurons_masked"]):
+        print(f"  neurons {int(metadata['neurons']):,}, masked {masked:,} (NODE.{neuron_masks.NAME}.gate)")
     problems = []
     for name, file in targets.items():
         try:
@@ -152,9 +155,10 @@ def load(path: Path) -> tuple[TrainConfig, nn.Module, dict[str, str]]:
         if any(".parametrizations." in name for name in state["model"]):
             model, accuracy, _ = assembly.baked_network(config, state)
         else:
+            neuron_masks.install(model, state["model"])
             model.load_state_dict(state["model"])
-            accuracy = assembly.test_accuracy(config, model)
-    except RuntimeError as error:
+            accuracy = assembly.test_accuracy(config, model, geometry)
+    except (RuntimeError, AttributeError) as error:
         reason = " ".join(str(error).split())[:200]
         raise ConfigError([f"{path}: its weights are not those of its network: {reason}"]) from None
     count = cost.connections(model, geometry)
@@ -166,6 +170,7 @@ def load(path: Path) -> tuple[TrainConfig, nn.Module, dict[str, str]]:
         "classes": str(dataset.classes),
         "accuracy_test": str(accuracy),
         "neurons": str(geometry.neurons),
+        "neurons_masked": str(sum(int((gate == 0).sum()) for gate in neuron_masks.values(model).values())),
         "weights": str(count.weights),
         "weights_left": str(count.weights_left),
         "sparsity_params": str(count.sparsity_params),

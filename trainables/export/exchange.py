@@ -40,6 +40,7 @@ from torch.fx.passes.shape_prop import ShapeProp
 from trainables.checkpoint import atomically
 from trainables.errors import ConfigError
 from trainables.export.onestep import calls, fold_batchnorm, replace
+from trainables.pruners import neuron_masks
 
 DT_S = 1e-4
 
@@ -105,6 +106,8 @@ def expressible(model: nn.Module, shape: tuple[int, ...]) -> fx.GraphModule:
 
 def _problem(module: Any) -> str | None:
     """Why NIR can't express the layer, and what it can."""
+    if neuron_masks.NAME in module._modules:
+        return "masks on single neurons (upr) have no NIR node; nearest valid: --format safetensors"
     if isinstance(module, nn.MaxPool2d):
         return (
             "a maximum has a NIR form for spikes alone, in plain windows; nearest valid: max pooling "

@@ -16,6 +16,7 @@ from trainables import models
 from trainables.checkpoint import atomically
 from trainables.config import TrainConfig, build
 from trainables.errors import ConfigError
+from trainables.pruners import neuron_masks
 
 
 def to_safetensors(model: nn.Module, config: TrainConfig, metadata: Mapping[str, str], path: Path) -> None:
@@ -46,11 +47,12 @@ def from_safetensors(path: Path) -> nn.Module:
         model = models.build(
             config.network, config.timesteps, shape, classes, config.tau, config.seed, config.network_args
         )
+        neuron_masks.install(model, tensors)
         model.load_state_dict(tensors)
     except ConfigError:
         raise
     except OSError as error:
         raise ConfigError([f"{path}: {error.strerror or error}"]) from None
-    except (SafetensorError, KeyError, ValueError, RuntimeError):
+    except (SafetensorError, KeyError, ValueError, RuntimeError, AttributeError):
         raise ConfigError([f"{path}: damaged, or not written by `python -m trainables export`"]) from None
     return model.eval()
