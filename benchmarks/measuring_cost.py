@@ -31,6 +31,7 @@ from torch.nn import functional as F
 
 from study import provenance
 from trainables import cost, models, neurons, pruners
+from trainables.config import TrainConfig
 
 HERE = Path(__file__).parent
 T, CLASSES = 4, 10
@@ -69,10 +70,10 @@ class Epochs:
         self.y = torch.randint(CLASSES, (train,))
         self.batch, self.model = batch, make()
         neurons.fuse(self.model)
-        pruner = pruners.attach(self.model, "stds")
-        pruners.set_threshold(pruner, 0.02)
+        geometry = cost.geometry(self.model, (1, side, side))
+        pruners.attach(self.model, "stds", TrainConfig(), geometry).set_threshold(0.02)
         self.optimizer = torch.optim.Adam(self.model.parameters(), 1e-3, fused=True)
-        self.meter = cost.Meter(self.model, (1, side, side))
+        self.meter = cost.Meter(self.model, (1, side, side), geometry)
 
     def run(self, measured: bool) -> dict[str, float]:
         """CPU seconds of an epoch's parts, and wall seconds of all."""

@@ -1,9 +1,10 @@
 """What the machine is good at: number format, memory layout and threads of a training step.
 
 On a CPU (two cores of an AMD EPYC with AVX-512 bf16, torch 2.14; ``benchmarks/step_speed.py``) channels_last
-takes 15 to 25 % off the step of a convolutional network, since torch's pooling and batch normalisation
-vectorise over channels, and bfloat16 another 35 % where convolutions dominate. Tried without gain: keeping
-freed memory in the process (mallopt), which saves page faults but no time once neurons are fused.
+takes 11 to 24 % off the float32 step of a convolutional network, since torch's pooling and batch
+normalisation vectorise over channels; bfloat16 takes off another 2 to 11 % on the digits net and 39 to 54 %
+where convolutions dominate. Tried without gain: keeping freed memory in the process (mallopt), which saves
+page faults but no time once neurons are fused.
 """
 
 from __future__ import annotations
@@ -38,8 +39,8 @@ def cores() -> int:
 def worthwhile_threads(synapses: int) -> int:
     """All cores for a step whose batch sends spikes over many ``synapses``, else one thread.
 
-    Below some hundred million, threads wait for each other longer than they work: the step of the digits net
-    (6 million synapses in a batch of 64) took longer on two quiet cores than on one.
+    A small step gains little from a second core and may lose all: that of the digits net (6 million synapses
+    in a batch of 64) took 5.4 ms on two quiet cores, 6.8 ms on one, and 66 ms on two that others were using.
     """
     return cores() if synapses > 100_000_000 else 1
 
