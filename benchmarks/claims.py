@@ -125,12 +125,13 @@ def main(argv: list[str]) -> int:
     known = {json.dumps(json.loads(line)["config"], sort_keys=True) for line in lines}
     wanted = list(jobs(given.dataset, given.seeds, given.arm))
     missing = [job for job in wanted if json.dumps(job["config"], sort_keys=True) not in known]
+    origin_path = path.with_suffix(".origin.json")
+    earlier = json.loads(origin_path.read_text())["commits"] if origin_path.exists() else []
     origin = {
-        "commit": provenance.commit(),
+        "commits": list(dict.fromkeys([*earlier, provenance.commit()])),  # of the runs, oldest first
         "machine": provenance.machine(),
         "versions": provenance.versions(),
     }
-    origin_path = path.with_suffix(".origin.json")
     origin_path.write_text(json.dumps(origin, indent=1) + "\n")
 
     started = time.monotonic()

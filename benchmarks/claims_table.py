@@ -176,7 +176,7 @@ def main(argv: list[str]) -> int:
         lines += [
             f"## {name}", "",
             f"{sum(map(len, runs.values()))} runs of {epochs} epochs, dense {dense} % test accuracy; "
-            f"commit {origin['commit']}, {origin['machine']['cpu']}, torch "
+            f"commits {', '.join(origin['commits'])}; {origin['machine']['cpu']}, torch "
             f"{origin['versions']['torch']}.", "",
             "### Accuracy at equal sparsity, %", "", *matched(runs), "",
             "### Does D control sparsity?", "", *control(runs), "",
