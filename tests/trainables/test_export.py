@@ -11,29 +11,11 @@ import torch
 from safetensors import safe_open
 from torch import nn
 
-from tests.trainables.exported import CONFIG, IMAGES, Trained, outputs, pool_averages, training
+from tests.trainables.exported import CONFIG, IMAGES, Trained, outputs
 from trainables import assembly, checkpoint, cost, models
 from trainables.config import TrainConfig
 from trainables.errors import ConfigError
 from trainables.export import export_main, from_safetensors, to_safetensors
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
-    return training(tmp_path_factory.mktemp("run"))
-
-
-@pytest.fixture(scope="module")
-def trained_average(tmp_path_factory: pytest.TempPathFactory) -> Trained:
-    """With average pooling; to be read under the ``average_pooling`` fixture."""
-    with pytest.MonkeyPatch.context() as patch:
-        pool_averages(patch)
-        return training(tmp_path_factory.mktemp("run"))
-
-
-@pytest.fixture
-def average_pooling(monkeypatch: pytest.MonkeyPatch) -> None:
-    pool_averages(monkeypatch)
 
 
 def test_safetensors_gives_back_the_same_network_bit_for_bit(trained: Trained, tmp_path: Path) -> None:

@@ -8,15 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from tests.trainables.exported import CONFIG, IMAGES, Trained, outputs, training
+from tests.trainables.exported import CONFIG, IMAGES, Trained, outputs
 from trainables import assembly
 from trainables.errors import ConfigError
 from trainables.export import fold_batchnorm, one_step
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
-    return training(tmp_path_factory.mktemp("run"))
 
 
 @settings(max_examples=15, deadline=None)

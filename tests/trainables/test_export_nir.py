@@ -12,26 +12,13 @@ from spikingjelly.activation_based import functional, layer, neuron
 from spikingjelly.activation_based.model import sew_resnet
 from torch import nn
 
-from tests.trainables.exported import CONFIG, IMAGES, Trained, outputs, pool_averages, training
+from tests.trainables.exported import CONFIG, IMAGES, Trained, outputs
 from trainables import assembly, cost, models
 from trainables.errors import ConfigError
 from trainables.export import agreement, from_nir, to_nir
 from trainables.export.exchange import DT_S, expressible
 
 SHAPE = (1, 8, 8)
-
-
-@pytest.fixture(scope="module")
-def trained_average(tmp_path_factory: pytest.TempPathFactory) -> Trained:
-    """With average pooling; to be read under the ``average_pooling`` fixture."""
-    with pytest.MonkeyPatch.context() as patch:
-        pool_averages(patch)
-        return training(tmp_path_factory.mktemp("run"))
-
-
-@pytest.fixture
-def average_pooling(monkeypatch: pytest.MonkeyPatch) -> None:
-    pool_averages(monkeypatch)
 
 
 def lively(*layers: nn.Module, gain: float = 2.0) -> nn.Module:
