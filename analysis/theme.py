@@ -45,7 +45,7 @@ _KNOWN = {
     "cosine": Style("cosine", PURPLE, "triangle-down", "dashdot"),
     "exponential": Style("exponential", OLIVE, "hexagon", "dash"),
     "kumaraswamy": Style("Kumaraswamy", BLUE, "circle"),
-    "monotone": Style("monotone", WINE, "star-square", "longdashdot"),
+    "free": Style("free", WINE, "star-square", "longdashdot"),
 }
 # Colour and shape move independently, so that names beyond the palette still differ in one of them.
 _SPARE = [

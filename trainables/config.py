@@ -39,6 +39,12 @@ class TrainConfig(BaseModel):
     shape_rate: float = Field(3.0, ge=-50, le=50, description="rate k of the exponential shape")
     shape_a: float = Field(1.0, ge=0.05, le=20, description="first exponent of the kumaraswamy shape")
     shape_b: float = Field(1.0, ge=0.05, le=20, description="second exponent of the kumaraswamy shape")
+    shape_increments: tuple[float, ...] = Field(
+        (1.0, 1.0, 1.0, 1.0),
+        min_length=2,
+        max_length=32,
+        description="rise of the free shape from knot to knot, in proportion (knots evenly spaced)",
+    )
     window_start: float = Field(0.0, ge=0, lt=1, description="progress at which pruning starts")
     window_end: float = Field(1.0, gt=0, le=1, description="progress at which it has reached its end")
     layer_weighting: str = Field(
@@ -118,6 +124,15 @@ class TrainConfig(BaseModel):
         if name.startswith("cuda:") and name[5:].isdigit():
             return name
         return require_known("device", name, ["auto", "cpu", "cuda"])
+
+    @field_validator("shape_increments")
+    @classmethod
+    def _shape_rises(cls, values: tuple[float, ...]) -> tuple[float, ...]:
+        if min(values) < 0 or not 1e-9 <= sum(values) <= 1e9:
+            raise ValueError(
+                f"got {list(values)}, must be at least 0 each and not all 0; equal ones are linear"
+            )
+        return values
 
     @model_validator(mode="before")
     @classmethod

@@ -9,7 +9,7 @@ of ``TrainConfig`` and are listed in the row.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -107,6 +107,32 @@ def kumaraswamy(u: Progress, shape_a: float, shape_b: float) -> Progress:
     return 1 - (1 - u**shape_a) ** shape_b
 
 
+def free(u: Progress, shape_increments: Sequence[float]) -> Progress:
+    """Any monotone curve: the monotone cubic through the knots (j / k, s_1 + ... + s_j), j = 0 .. k.
+
+    ``shape_increments``: k numbers >= 0, not all 0; divided by their sum they are s, a point of the
+    simplex. Equal increments are linear, an increment of 0 is a pause. Between the knots the cubic Hermite
+    polynomial with the slopes of Fritsch and Butland (SIAM J. Sci. Stat. Comput. 5, 1984): harmonic means of
+    the neighbouring increments, which never overshoot.
+    """
+    parts = np.asarray(shape_increments, dtype=float)
+    count = len(parts)
+    rise = parts / parts.sum()  # increments per knot: slopes in units of k
+    heights = np.append(0.0, np.cumsum(rise))
+    heights /= heights[-1]  # exactly 1 at the end, which the sum of the parts is not always
+    before, after = rise[:-1], rise[1:]
+    total = before + after
+    inner = np.divide(2 * before * after, total, out=np.zeros_like(total), where=total > 0)
+    ends = (3 * rise[[0, -1]] - rise[[1, -2]]) / 2  # parabola through the three last knots
+    slopes = np.concatenate([[max(ends[0], 0.0)], inner, [max(ends[1], 0.0)]])
+    at = np.minimum((np.asarray(u) * count).astype(int), count - 1)
+    t = u * count - at
+    left, right = heights[at], heights[at + 1]
+    bend = t * (1 - t) * ((1 - t) * slopes[at] - t * slopes[at + 1])
+    # Round-off may leave [left, right] by an ulp, where the curve is flat.
+    return np.clip(left + (right - left) * t * t * (3 - 2 * t) + bend, left, right)
+
+
 @dataclass(frozen=True)
 class Schedule:
     """A shape, and the names of the ``TrainConfig`` fields that it takes besides the progress."""
@@ -123,6 +149,7 @@ SCHEDULES: dict[str, Schedule] = {
     "slats": Schedule(slats, ("lr_schedule",)),
     "cubic": Schedule(cubic),
     "kumaraswamy": Schedule(kumaraswamy, ("shape_a", "shape_b")),
+    "free": Schedule(free, ("shape_increments",)),
 }
 
 

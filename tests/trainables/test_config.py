@@ -23,7 +23,7 @@ def test_all_problems_at_once_with_the_nearest_valid_choice() -> None:
     assert found == [
         "dataset: unknown data set 'digit': did you mean 'digits'?",
         "scheduler: unknown schedule 'sinus': did you mean 'sine'? known: linear, sine, cosine, exponential, "
-        "slats, cubic, kumaraswamy",
+        "slats, cubic, kumaraswamy, free",
         "window_end: got 1.5, must be at most 1.0; nearest valid: 1.0",
         "epochs: got 0, must be at least 1; nearest valid: 1",
         "lr: got 'fast', input should be a valid number, unable to parse string as a number",

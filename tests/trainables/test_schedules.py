@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.interpolate import PchipInterpolator
 
 from trainables import schedules
 from trainables.config import TrainConfig
@@ -27,6 +28,12 @@ SETTINGS = {
     "kumaraswamy": (
         {"shape_a": 2.0, "shape_b": 2.0},
         (1 - (15 / 16) ** 2, 1 - (3 / 4) ** 2, 1 - (7 / 16) ** 2),
+    ),
+    # Heights 0, 1/4, 1 at 0, 1/2, 1; slopes in u: 0 (parabola: (3 - 3) / 2), 3/4 and 2. Hermite in the middle
+    # of a part of length h: mean of the heights + h (slope before - slope after) / 8.
+    "free": (
+        {"shape_increments": (1.0, 3.0)},
+        (1 / 8 + (0 - 3 / 4) / 16, 1 / 4, 5 / 8 + (3 / 4 - 2) / 16),
     ),
 }
 U = np.linspace(0, 1, 1001)
@@ -56,10 +63,14 @@ def test_parameters_are_config_fields(name: str) -> None:
     rate=st.floats(-50, 50),
     a=st.floats(0.05, 20),
     b=st.floats(0.05, 20),
+    rises=st.lists(st.floats(0, 1e3), min_size=2, max_size=12).filter(lambda rises: sum(rises) > 1e-6),
 )
-def test_contract(name: str, start: float, width: float, rate: float, a: float, b: float) -> None:
+def test_contract(
+    name: str, start: float, width: float, rate: float, a: float, b: float, rises: list[float]
+) -> None:
     """f(0) = 0, f(1) = 1, monotone, inside [0, 1]: for all parameters and all windows."""
     values = {"shape_rate": rate, "shape_a": a, "shape_b": b, "lr_schedule": "cosine"}
+    values["shape_increments"] = rises
     arguments = {key: values[key] for key in SCHEDULES[name].parameters}
     end = min(start + width, 1.0)
     f = curve(name, start, end, **arguments)(U)
@@ -111,6 +122,18 @@ def test_kumaraswamy_comes_as_close_as_documented(
 ) -> None:
     gap = np.abs(curve(name, **arguments)(U) - schedules.kumaraswamy(U, a, b)).max()
     assert gap <= distance
+
+
+@given(rises=st.lists(st.floats(0, 10), min_size=2, max_size=8).filter(lambda rises: sum(rises) > 0.1))
+def test_free_shape_is_the_monotone_cubic_of_scipy(rises: list[float]) -> None:
+    knots, heights = np.linspace(0, 1, len(rises) + 1), np.cumsum([0, *rises]) / sum(rises)
+    expected = PchipInterpolator(knots, heights)(U)
+    assert schedules.free(U, rises) == pytest.approx(expected, abs=1e-9)
+
+
+def test_free_shape_of_equal_increments_is_linear_and_scale_does_not_matter() -> None:
+    assert schedules.free(U, (2.0, 2.0, 2.0)) == pytest.approx(U)
+    assert schedules.free(U, (1.0, 0.0, 3.0)) == pytest.approx(schedules.free(U, (10.0, 0.0, 30.0)))
 
 
 def test_window_clips_and_stretches() -> None:
