@@ -17,7 +17,8 @@ from trainables.flags import merge
 from trainables.schedules import SCHEDULES
 
 PRESETS = Path(__file__).with_name("presets")
-SAMPLERS = ["tpe", "random"]
+SAMPLERS = ["auto", "tpe", "gp", "nsga2", "sobol", "random"]
+STOP_RULES = ["none", "pareto", "discard", "asha"]
 
 Range = tuple[float, float]
 
@@ -78,26 +79,53 @@ class Space(_Group):
 
 
 class Budget(_Group):
-    """How much to search, and how."""
+    """How much to search, what for, and how."""
 
     trials: int = Field(24, ge=1, le=1_000_000, description="searched trials; reference arms come on top")
-    sampler: str = Field("tpe", description=f"Optuna sampler: {' or '.join(SAMPLERS)}")
-    search_seed: int = Field(0, ge=0, lt=2**31, description="seed of the sampler")
-    startup: int = Field(8, ge=1, description="random trials before the sampler models anything")
+    objectives: tuple[str, ...] = Field(
+        ("accuracy_val", "sparsity_params"),
+        description="two or three metrics; which way is better is theirs to know",
+    )
+    constraints: tuple[str, ...] = Field(
+        (), description="what a result must keep, e.g. 'synapses <= 1.3e8', 'accuracy >= 0.95', 'fits: Loihi'"
+    )
     accuracy_floor: float = Field(
         0.5,
         ge=0,
         lt=1,
         description="validation accuracy below which a trial counts as collapsed (infeasible)",
     )
+    sampler: str = Field("auto", description=f"sampler by name: {', '.join(SAMPLERS)}")
+    search_seed: int = Field(0, ge=0, lt=2**31, description="seed of the sampler")
+    startup: int = Field(8, ge=1, description="quasi-random trials before the sampler models anything")
     reference_threshold: float = Field(
         0.2, gt=0, le=1e6, description="D of the reference arms, in threshold_unit"
     )
+    confirm: int = Field(
+        5, ge=0, le=100, description="fresh seeds with which the front and its near-misses run again"
+    )
+    confirm_at_most: int = Field(8, ge=1, description="configurations that are confirmed, the front first")
 
     @field_validator("sampler")
     @classmethod
     def _sampler_is_known(cls, name: str) -> str:
         return require_known("sampler", name, SAMPLERS)
+
+
+class Stopping(_Group):
+    """When a trial ends early. Collapsed trials always do; comparing trials is opt-in."""
+
+    stop_rule: str = Field("none", description=f"rule that compares trials: {', '.join(STOP_RULES)}")
+    stop_peers: int = Field(3, ge=1, description="pareto: trials that must dominate before one is stopped")
+    stop_from: float = Field(0.5, ge=0, lt=1, description="pareto, discard: progress before which none stops")
+    stop_audit: float = Field(
+        0.15, ge=0, le=1, description="share of the trials to be stopped that runs on, to audit the rule"
+    )
+
+    @field_validator("stop_rule")
+    @classmethod
+    def _rule_is_known(cls, name: str) -> str:
+        return require_known("stopping rule", name, STOP_RULES)
 
 
 class Resources(_Group):
@@ -119,6 +147,7 @@ class StudySpec(_Group):
     train: TrainConfig = Field(TrainConfig(), description="what every trial has in common")
     space: Space = Field(Space(), description="where the search looks")
     search: Budget = Field(Budget(), description="how much to search, and how")
+    stopping: Stopping = Field(Stopping(), description="when a trial ends early")
     resources: Resources = Field(Resources(), description="where the trials run")
 
     @property
