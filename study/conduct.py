@@ -14,13 +14,15 @@ from typing import Any
 
 from rich.console import Console
 
-from study import cluster, harvest, provenance
+from study import cluster, harvest, identity, provenance
+from study.agenda import Agenda
 from study.console import Display, describe, headline
+from study.outcome import Outcome
 from study.record import Recorder
-from study.search import OBJECTIVES, Search
+from study.search import Search
 from study.space import space_hash
 from study.spec import StudySpec
-from study.store import FORMAT, Store
+from study.store import FORMAT, Store, held
 from trainables import cost, machine, metrics, neurons
 from trainables.assembly import dataset, pruned_network
 
@@ -30,52 +32,76 @@ INTERRUPTED = 130  # exit status, as shells give it for Ctrl-C
 def conduct(spec: StudySpec, address: str | None, command: str, console: Console, *, resume: bool) -> int:
     """Run or resume the study; leaves a readable folder and a report however it ends.
 
-    Returns 0 for a complete study, 1 where the report could not be made, 130 for an interrupted one.
+    Returns 0 for a complete study, 1 where the report could not be made or the disk took no more, 130 for an
+    interrupted one.
     """
     started = time.perf_counter()
     with ThreadPoolExecutor(1) as beside, ExitStack() as stack:
+        if resume:  # before anything starts: a study that is running is not disturbed
+            stack.enter_context(held(spec.folder))
         description = beside.submit(_description, spec, command)  # 3 s of work while Ray's processes start
         cpus = stack.enter_context(cluster.running(address))
         from study import tuning  # imports Ray, which reads its environment then: not before it is set
 
         # The folder is made when Ray is up and the parts of a run are there: a failure leaves nothing.
         described = description.result()
-        store = Store(spec.folder)
-        search = Search(spec, store.folder / "optuna.db")
-        try:
-            before = store.load() if resume else {"timings": None}
-            search.reclaim(store.trials.read())
-            known = {"created_at": before["created_at"]} if resume else {}
-            store.update(**described | known, state="running", timings=before["timings"])
-            recorder = Recorder(search, store)
-            slots = tuning.slots(spec, cpus)
-            startup_s = time.perf_counter() - started
-            with Display(recorder, slots, console):
-                finished = tuning.run(recorder, spec, slots, cpus)
-            search_s = time.perf_counter() - started - startup_s
-            problem = harvest.front(store, search, recorder.ended)
-            earlier = before["timings"] or {"startup_s": 0.0, "search_s": 0.0}
-            timings = {
-                "startup_s": earlier["startup_s"] + startup_s,
-                "search_s": earlier["search_s"] + search_s,
-                "training_s": sum(line["train_wall_s"] for line in recorder.ended),
-                "slots": slots,
-            }
-            store.update(state="complete" if finished else "interrupted", timings=timings)
-            hypervolume = search.hypervolume()
-            report = _start_report(spec) if recorder.ended else None  # while Ray shuts down
-        finally:
-            store.close()
-            search.close()
+        if not resume:
+            stack.enter_context(held(spec.folder))
+        store = stack.enter_context(closing(Store(spec.folder)))
+        before = store.load() if resume else {}
+        asked, ended = store.asked.read(), store.trials.read()
+        search = Search(spec, store.folder / "optuna.db", asked, ended, before.get("sampler"))
+        agenda = Agenda(spec, search, asked, ended)
+        stack.callback(agenda.close)
+        kept = {key: before[key] for key in ("created_at", "timings", "sampler", "code") if key in before}
+        store.update(**described | kept, state="running")
+        recorder = Recorder(agenda, store)
+        slots = tuning.slots(spec, cpus)
+        for notice in [search.notice, *store.notices]:
+            if notice:
+                console.print(notice, style="yellow", highlight=False, soft_wrap=True)
+        startup_s = time.perf_counter() - started
+        with Display(recorder, slots, console):
+            tuning.run(recorder, spec, slots, cpus)
+        search_s = time.perf_counter() - started - startup_s
+        if recorder.broken is None:
+            _file(recorder, slots, startup_s, search_s, before.get("timings"), console)
+        report = _start_report(spec) if recorder.ended and not recorder.broken else None  # while Ray shuts down
+    return _conclude(spec, recorder, report, console)
+
+
+def _file(
+    recorder: Recorder,
+    slots: int,
+    startup_s: float,
+    search_s: float,
+    earlier: dict[str, float] | None,
+    console: Console,
+) -> None:
+    """What the study knows at its end: networks, times, the sampler's choice, the audit of the stops."""
+    store = recorder.store
+    problem = harvest.front(recorder)
     if problem:
         console.print(problem, style="yellow", highlight=False, soft_wrap=True)
-    return _conclude(spec, recorder.ended, hypervolume, report, console, finished=finished)
+    earlier = earlier or {"startup_s": 0.0, "search_s": 0.0}
+    store.update(
+        state="complete" if recorder.finished else "interrupted",
+        reference_point=recorder.outcome.reference_point,
+        confirmed=recorder.agenda.confirmed,
+        stopping=recorder.stops.audit(recorder.ended),
+        timings={
+            "startup_s": earlier["startup_s"] + startup_s,
+            "search_s": earlier["search_s"] + search_s,
+            "training_s": sum(line["train_wall_s"] for line in recorder.ended),
+            "slots": slots,
+        },
+    )
 
 
 def _description(spec: StudySpec, command: str) -> dict[str, Any]:
     """The entries of study.json that are known before the first trial."""
-    with closing(Search(spec, None)) as search:
-        planned = search.planned()
+    with closing(Agenda(spec, Search(spec, None), [], [])) as agenda:
+        planned = agenda.planned()
     parts = dataset(spec.train)
     model, geometry, _ = pruned_network(spec.train)  # all that can be wrong with it shows here
     precision = machine.resolve_precision(spec.train.precision, machine.resolve_device(spec.train.device))
@@ -85,9 +111,10 @@ def _description(spec: StudySpec, command: str) -> dict[str, Any]:
         "format": FORMAT,
         "name": spec.name,
         "created_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "objectives": list(OBJECTIVES),
+        "objectives": list(spec.search.objectives),
+        "constraints": list(spec.search.constraints),
         "metrics": metrics.table(),
-        "reference_point": {"accuracy_val": spec.chance, "sparsity_params": 0.0},
+        "reference_point": Outcome(spec).reference_point,  # the dense arm may have to tell
         "accuracy_floor": spec.search.accuracy_floor,
         "data": {
             "name": spec.train.dataset,
@@ -112,6 +139,7 @@ def _description(spec: StudySpec, command: str) -> dict[str, Any]:
         "versions": provenance.versions(),
         "commit": provenance.commit(),
         "machine": provenance.machine(),
+        "code": identity.code(),
         "command": command,
     }
 
@@ -123,33 +151,31 @@ def _start_report(spec: StudySpec) -> subprocess.Popen[bytes]:
 
 
 def _conclude(
-    spec: StudySpec,
-    ended: list[dict[str, Any]],
-    hypervolume: float,
-    report: subprocess.Popen[bytes] | None,
-    console: Console,
-    *,
-    finished: bool,
+    spec: StudySpec, recorder: Recorder, report: subprocess.Popen[bytes] | None, console: Console
 ) -> int:
     """Say the last words; returns the exit status."""
 
     def say(text: Any) -> None:
         console.print(text, highlight=False, soft_wrap=True)
 
-    for line in ended:
+    for line in recorder.ended:
         if line["state"] == "FAIL":
             say(f"failed  {describe(line)}")
-    status = 0
-    if report is not None:
-        status = report.wait()
-        say(headline(ended, spec.search.accuracy_floor))
-        say(f"hypervolume {hypervolume:.4f}, {len(ended)} trials, folder {spec.folder}")
-    if report is not None and status == 0:
-        say(f"report: {spec.folder / 'report.html'}")
-    if finished:
-        return 1 if status else 0
     again = f"python -m study.launch --resume {spec.name}"
     if spec.folder.parent != Path("studies").absolute():
         again += f" --output {shlex.quote(spec.resources.output)}"
+    if recorder.broken is not None:
+        say(f"{spec.folder} takes no more ({recorder.broken.strerror}); what is filed is safe")
+        say(f"make room and go on with: {again}")
+        return 1
+    status = 0
+    if report is not None:
+        status = report.wait()
+        say(headline(recorder.ended, spec))
+        say(f"hypervolume {recorder.outcome.hypervolume:.4f}, {len(recorder.ended)} trials, folder {spec.folder}")
+    if report is not None and status == 0:
+        say(f"report: {spec.folder / 'report.html'}")
+    if recorder.finished:
+        return 1 if status else 0
     say(f"interrupted; everything so far is saved. Go on with: {again}")
     return INTERRUPTED

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from types import TracebackType
 from typing import Any
 
@@ -12,7 +13,10 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from study import confirm
+from study.outcome import Line, feasible
 from study.record import Recorder
+from study.spec import StudySpec
 
 TARGET_SPARSITY = 0.9  # the display's headline: best accuracy at this sparsity or above
 
@@ -23,10 +27,10 @@ class Display:
     def __init__(self, recorder: Recorder, slots: int, console: Console) -> None:
         self.recorder, self.slots, self.console = recorder, slots, console
         self.started_at = time.monotonic()
-        self.planned = sum(recorder.search.planned().values())
+        self.planned = sum(recorder.agenda.planned().values())
         self._printed = len(recorder.ended)
-        # Renderables are drawn by a thread of rich's; the front is read from the database by the main thread.
-        self._hypervolume = recorder.search.hypervolume()
+        # Renderables are drawn by a thread of rich's; the front is changed by the main thread.
+        self._hypervolume = recorder.outcome.hypervolume
         self._live = Live(get_renderable=self.render, console=console, refresh_per_second=4, transient=True)
 
     def __enter__(self) -> Display:
@@ -46,7 +50,8 @@ class Display:
         ended = self.recorder.ended
         if len(ended) == self._printed:
             return
-        self._hypervolume = self.recorder.search.hypervolume()
+        self._hypervolume = self.recorder.outcome.hypervolume
+        self.planned = sum(self.recorder.agenda.planned().values())
         if not self.console.is_terminal:
             for line in ended[self._printed :]:
                 self.console.print(
@@ -78,14 +83,14 @@ class Display:
         ended = self.recorder.ended
         head = Table.grid(padding=(0, 2))
         head.add_row(
-            Text(self.recorder.search.spec.name, style="bold"),
+            Text(self.recorder.agenda.spec.name, style="bold"),
             ProgressBar(total=self.planned, completed=len(ended), width=30),
             Text(f"{len(ended)}/{self.planned} trials"),
             Text(", ".join(f"{count} {name}" for name, count in self.counts().items()), style="dim"),
         )
         facts = Table.grid(padding=(0, 2))
         facts.add_row(
-            headline(ended, self.recorder.search.spec.search.accuracy_floor),
+            headline(ended, self.recorder.agenda.spec),
             Text(f"hypervolume {self._hypervolume:.4f}"),
             Text(f"{_clock(time.monotonic() - self.started_at)} gone, {_clock(self.left_s())} left"),
         )
@@ -103,32 +108,40 @@ class Display:
         return Group(head, facts, trials)
 
 
-def best_at(ended: list[dict[str, Any]], sparsity: float, floor: float) -> dict[str, Any] | None:
-    """The most accurate searched trial that is at least this sparse and has not collapsed."""
-    searched = [line for line in ended if line["values"] and line["kind"] == "search"]
-    alive = [line for line in searched if line["values"]["accuracy_val"] >= floor]
-    fit = [line for line in alive if line["values"]["sparsity_params"] >= sparsity]
-    return max(
-        fit,
-        key=lambda line: (line["values"]["accuracy_val"], line["values"]["sparsity_params"]),
-        default=None,
-    )
+def best_at(ended: Iterable[Line], sparsity: float) -> Line | None:
+    """The most accurate searched trial that is at least this sparse and keeps the constraints."""
+    fit = [
+        line
+        for line in ended
+        if line["kind"] == "search" and feasible(line) and line["metrics"]["sparsity_params"] >= sparsity
+    ]
+    order = ("accuracy_val", "sparsity_params")
+    return max(fit, key=lambda line: [line["metrics"][name] for name in order], default=None)
 
 
-def headline(ended: list[dict[str, Any]], floor: float) -> Text:
-    """Best accuracy at the target sparsity, in one line."""
-    best = best_at(ended, TARGET_SPARSITY, floor)
-    if best is None:
+def headline(ended: list[Line], spec: StudySpec) -> Text:
+    """Best accuracy at the target sparsity, in one line; of the confirmed means where there are any."""
+    means = []
+    for runs in confirm.whole(spec, ended):
+        values = [[run["metrics"][name] for name in ("accuracy_val", "sparsity_params")] for run in runs]
+        accuracy, sparsity = (sum(column) / len(runs) for column in zip(*values, strict=True))
+        if sparsity >= TARGET_SPARSITY:
+            means.append((accuracy, sparsity, runs[0]["config"]["scheduler"], f", mean of {len(runs)} fresh seeds"))
+    best = best_at(ended, TARGET_SPARSITY)
+    if not means and best is not None:
+        metrics = best["metrics"]
+        means = [(metrics["accuracy_val"], metrics["sparsity_params"], best["config"]["scheduler"], "")]
+    if not means:
         return Text(f"nothing at {TARGET_SPARSITY:.0%} sparsity yet")
-    values = best["values"]
+    accuracy, sparsity, shape, how = max(means)
     return Text.assemble(
         f"best at >= {TARGET_SPARSITY:.0%} sparsity: ",
-        (f"{values['accuracy_val']:.2%}", "bold green"),
-        f" ({values['sparsity_params']:.1%} sparse, {best['config']['scheduler']})",
+        (f"{accuracy:.2%}", "bold green"),
+        f" ({sparsity:.1%} sparse, {shape}{how})",
     )
 
 
-def describe(line: dict[str, Any]) -> str:
+def describe(line: Line) -> str:
     """One ended trial in one line."""
     config = line["config"]
     shape = (
@@ -138,11 +151,12 @@ def describe(line: dict[str, Any]) -> str:
     )
     if line["values"]:
         result = (
-            f"{line['values']['accuracy_val']:.2%} accurate, {line['values']['sparsity_params']:.2%} sparse"
+            f"{line['metrics']['accuracy_val']:.2%} accurate, {line['metrics']['sparsity_params']:.2%} sparse"
         )
     else:
         result = f"{line['state']}: {line['error']}"
-    return f"#{line['number']} {shape}: {result} ({line['train_wall_s']:.1f} s)"
+    again = f" (#{line['replicate_of']} again)" if line["replicate_of"] is not None else ""
+    return f"#{line['number']} {shape}{again}: {result} ({line['train_wall_s']:.1f} s)"
 
 
 def _clock(seconds: float | None) -> str:

@@ -1,39 +1,52 @@
-"""After the search: the front's networks and the dense one, baked, with their test accuracy.
+"""After the search: the networks that matter, baked, with their test accuracy.
 
-The test part is read here and nowhere else, once, when nothing is selected any more.
+The test part is read here and nowhere else, once, when nothing is selected any more: for the confirmation
+runs of the confirmed front and of the reference arms, or without confirmation for the front and the dense arm.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from study.search import Search
-from study.store import Store, write_json
+from study import confirm
+from study.record import Recorder
+from study.store import write_json
 from trainables import checkpoint
 from trainables.assembly import baked_network
 from trainables.config import TrainConfig
 from trainables.errors import ConfigError
 
 
-def front(store: Store, search: Search, ended: list[dict[str, Any]]) -> str | None:
-    """Write ``models/`` for the front and the dense arm; returns what could not be read, in one line."""
-    kept = {trial.number for trial in search.front()}
-    kept |= {line["number"] for line in ended if line["name"] == "dense" and line["values"]}
-    chosen = [line for line in ended if line["number"] in kept]
-    index, missing = [], []
-    for line in chosen:
-        number = line["number"]
+def front(recorder: Recorder) -> str | None:
+    """Write ``models/``: the networks, and index.json; returns what could not be read, in one line."""
+    store, missing = recorder.store, []
+    index: list[dict[str, Any]] = []
+    saved: set[int] = set()  # one network for each configuration: of the first seed, not of the luckiest
+    for line in _wanted(recorder):
+        number, of = line["number"], line["replicate_of"]
         try:
-            state = checkpoint.load(store.folder / str(line["checkpoint"]) / checkpoint.STATE_FILE)
+            state = checkpoint.load(store.checkpoint(number))
             config = TrainConfig(**line["config"])
             model, accuracy, left = baked_network(config, state)
         except (OSError, RuntimeError, KeyError, ConfigError) as error:
             missing.append(f"#{number} ({error})")
             continue
-        file = f"trial-{number:04d}.pt"
-        checkpoint.save(
-            {"config": config.model_dump(mode="json"), "model": model.state_dict()}, store.models / file
-        )
+        file = None
+        if of is None or of not in saved:
+            file = f"trial-{number:04d}.pt"
+            weights = {"config": config.model_dump(mode="json"), "model": model.state_dict()}
+            checkpoint.save(weights, store.models / file)
+            saved.add(number if of is None else of)
         index.append({"number": number, "file": file, "accuracy_test": accuracy, "nonzero_weights": left})
     write_json(store.models / "index.json", {"trials": index})
     return f"no network kept for {', '.join(missing)}" if missing else None
+
+
+def _wanted(recorder: Recorder) -> list[Mapping[str, Any]]:
+    """Lines of the runs whose networks are kept, by number."""
+    chosen = confirm.selected(recorder.agenda.spec, recorder.ended)
+    if not chosen:
+        chosen = [line for line in recorder.ended if line["name"] == "dense" and line["values"]]
+        chosen += recorder.outcome.front
+    return sorted(chosen, key=lambda line: int(line["number"]))

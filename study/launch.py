@@ -13,8 +13,9 @@ from typing import Any
 import yaml
 from rich.console import Console
 
-from study import cluster, spec
+from study import cluster, identity, spec
 from study.conduct import INTERRUPTED, conduct
+from study.agenda import Agenda
 from study.search import Search
 from study.spec import StudySpec
 from trainables import flags
@@ -36,6 +37,9 @@ def parser() -> argparse.ArgumentParser:
         "--spec", metavar="FILE", help="spec file (YAML), over the preset; flags override both"
     )
     launch.add_argument("--resume", metavar="NAME", help="go on with a study that was interrupted")
+    launch.add_argument(
+        "--other-code", action="store_true", help="resume although the code has changed since the study began"
+    )
     launch.add_argument(
         "--dry-run", action="store_true", help="print the spec and the first suggestions; start nothing"
     )
@@ -93,32 +97,41 @@ def _resumed(given: argparse.Namespace, values: dict[str, Any], problems: list[s
     if not path.is_file():
         names = sorted(found.parent.name for found in root.glob("*/study.json"))
         raise ConfigError([*problems, f"--resume: {unknown('study', given.resume, names)} (in {root})"])
+    stored, code = _stored(path, problems)
+    place = {"name": stored.name, "resources": {"output": str(root)}}
     try:
-        stored = build(StudySpec, json.loads(path.read_text())["spec"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise ConfigError([*problems, f"--resume: {path} is damaged, it holds no study: {error}"]) from None
-    for group, fields in values.items():
-        names = list(fields) if isinstance(fields, dict) else [group]
-        changed = [name for name in names if group != "resources" and name != "trials"]
-        problems += [f"--{name.replace('_', '-')}: cannot change when a study is resumed" for name in changed]
-    if given.preset or given.spec:
-        problems.append("--preset, --spec: a resumed study has its own spec; leave them out")
-    changes = {
-        "search": values.get("search", {}),
-        "resources": {**values.get("resources", {}), "output": str(root)},
-    }
-    try:
-        result = build(StudySpec, flags.merge(stored.model_dump(), changes))
+        if given.preset or given.spec:
+            fresh = spec.layered(given.preset, given.spec, values)
+            result = build(StudySpec, flags.merge(fresh, place))
+        else:
+            result = build(StudySpec, flags.merge(stored.model_dump(), flags.merge(values, place)))
     except ConfigError as error:
         raise ConfigError(problems + error.problems) from None
-    if result.search.trials < stored.search.trials:
-        problems.append(
-            f"--trials: got {result.search.trials}, a budget can only grow; "
-            f"nearest valid: {stored.search.trials}"
-        )
+    changed = identity.differences(stored, result)
+    if values.get("name", stored.name) != stored.name:
+        changed.append(f"name: the study has {stored.name!r}, given {values['name']!r}")
+    if changed:
+        problems += [*changed, f"--resume {stored.name}: nearest valid: without these; or begin another --name"]
+    for name in ("trials", "confirm", "confirm_at_most"):
+        least, wanted = getattr(stored.search, name), getattr(result.search, name)
+        if wanted < least:
+            flag = name.replace("_", "-")
+            problems.append(f"--{flag}: got {wanted}, a budget can only grow; nearest valid: {least}")
+    other = identity.other_code(code)
+    if other and not given.other_code:
+        problems += [*other, "code: results may differ; go on nonetheless with --other-code"]
     if problems:
         raise ConfigError(problems)
     return result
+
+
+def _stored(path: Path, problems: list[str]) -> tuple[StudySpec, dict[str, str]]:
+    """The spec of a study.json, and what it was computed with."""
+    try:
+        study = json.loads(path.read_text())
+        return build(StudySpec, study["spec"]), dict(study.get("code", {}))
+    except (ValueError, KeyError, TypeError) as error:
+        raise ConfigError([*problems, f"--resume: {path} is damaged, it holds no study: {error}"]) from None
 
 
 def _check_output(study_spec: StudySpec, *, resume: bool) -> None:
@@ -127,11 +140,12 @@ def _check_output(study_spec: StudySpec, *, resume: bool) -> None:
     if folder.exists() and not resume:
         taken = {path.name for path in folder.parent.iterdir()}
         free = next(name for n in range(2, 1_000_000) if (name := f"{study_spec.name}-{n}") not in taken)
+        changed = []
+        if (folder / "study.json").is_file():
+            changed = identity.differences(_stored(folder / "study.json", [])[0], study_spec)
+        same = f"go on with it (--resume {study_spec.name}) or " if not changed else ""
         raise ConfigError(
-            [
-                f"study folder {folder} exists already; go on with it (--resume {study_spec.name}) "
-                f"or choose a name (--name {free})"
-            ]
+            [*changed, f"study folder {folder} exists already; {same}choose a name (--name {free})"]
         )
     existing = next(path for path in [folder, *folder.parents] if path.exists())
     why = (
@@ -152,21 +166,22 @@ def _dry_run(study_spec: StudySpec, console: Console) -> None:
     console.print(
         yaml.safe_dump(json.loads(study_spec.model_dump_json()), sort_keys=False), end="", highlight=False
     )
-    search = Search(study_spec, None)
-    total = search.planned()
+    agenda = Agenda(study_spec, Search(study_spec, None), [], [])
+    total = agenda.planned()
     console.print(
-        f"\n{total['search']} searched trials and {total['reference']} reference arms; the first ones:"
+        f"\n{total['search']} searched trials, {total['reference']} reference arms and at most "
+        f"{total['confirm']} confirmation runs; the first ones:"
     )
     for _ in range(total["reference"] + min(4, total["search"])):
-        suggestion = search.ask()
+        suggestion = agenda.next()
         if suggestion is not None:
             label = suggestion.name or "search"
             point = ", ".join(
-                f"{key} {value:.4g}" if isinstance(value, float) else f"{value}"
+                f"{key} {value:.4g}" if isinstance(value, float) else f"{key} {value}"
                 for key, value in suggestion.params.items()
             )
             console.print(f"  #{suggestion.number:<3} {label:<12} {point}", highlight=False, soft_wrap=True)
-    search.close()
+    agenda.close()
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Keeps a running study's books: asks the search, files every row and every ended trial, tells the search."""
+"""Keeps a running study's books: asks the agenda, files what is asked, every row and every end."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from study.search import OBJECTIVES, Search, Suggestion
-from study.stopping import SafetyStop
+from study.agenda import Agenda, Suggestion
+from study.outcome import Outcome
+from study.stopping import Stops
 from study.store import Store
 from trainables.assembly import dataset, final_threshold, lr_sum
 from trainables.config import config_hash
@@ -28,63 +29,82 @@ class Running:
     final_threshold: float  # in weight units
     started_at: float = field(default_factory=time.time)
     row: dict[str, Any] = field(default_factory=dict)
-    checkpoint: str | None = None
     stopped: str | None = None
     retries: int = 0
 
+    @property
+    def over(self) -> bool:
+        """Whether the rows filed so far are all that there will be."""
+        last = self.row.get("epoch", 0) >= self.suggestion.config.epochs
+        return last or self.stopped is not None or bool(self.row.get("reason"))
+
 
 class Recorder:
-    """The one place where search and store meet; the caller reports what happens to trials, in any order.
+    """The one place where agenda and store meet; the caller reports what happens to trials, in any order.
 
-    ``on_change`` is called after every event, for the display.
+    ``on_change`` is called after every event, for the display. The first write that the disk refuses is
+    kept in ``broken`` and ends the books: nothing is filed after a gap.
     """
 
-    def __init__(self, search: Search, store: Store) -> None:
-        self.search, self.store = search, store
+    def __init__(self, agenda: Agenda, store: Store) -> None:
+        self.agenda, self.store = agenda, store
         self.running: dict[int, Running] = {}
         self.ended: list[dict[str, Any]] = store.trials.read()
+        self.outcome = Outcome(agenda.spec, self.ended)
         self.on_change: Callable[[], None] = lambda: None
-        spec = search.spec
+        self.broken: OSError | None = None
+        spec = agenda.spec
         n_val = len(dataset(spec.train).val)
         margin = 2 * math.sqrt(spec.chance * (1 - spec.chance) / n_val)
-        self.safety = SafetyStop(spec.chance, margin)
+        self.stops = Stops(spec, margin)
+        self._interrupted: dict[int, Running] = {
+            suggestion.number: Running(suggestion, final_threshold(suggestion.config))
+            for suggestion in agenda.unfinished
+        }
+        self._replay()
 
     def __getstate__(self) -> dict[str, Any]:
         """Empty: Tune pickles whatever holds a recorder, but the books are files and must not be copied."""
         return {}
 
     def next(self) -> Suggestion | None:
-        """The next trial to run, None when the budget is spent."""
-        suggestion = self.search.ask()
-        if suggestion is not None:
-            self.running[suggestion.number] = Running(suggestion, final_threshold(suggestion.config))
+        """The next trial to run; None when there is none now."""
+        if self.broken:
+            return None
+        before = len(self.agenda.asked)
+        suggestion = self.agenda.next()
+        if suggestion is None:
+            return None
+        if len(self.agenda.asked) > before:
+            self._write(self.store.asked.append, suggestion.line())
+            if self.agenda.search.choice != self.store.study.get("sampler"):
+                self._write(lambda choice: self.store.update(sampler=choice), self.agenda.search.choice)
+        known = self._interrupted.pop(suggestion.number, None)
+        self.running[suggestion.number] = known or Running(suggestion, final_threshold(suggestion.config))
         self.on_change()
-        return suggestion
+        return None if self.broken else suggestion
+
+    def filed(self, number: int) -> int:
+        """The last epoch of a running trial that is in the books."""
+        return int(self.running[number].row.get("epoch", 0))
 
     def row(self, number: int, row: Mapping[str, Any]) -> None:
         """File one epoch. Rows that a restarted trial repeats are the same bits and are not filed twice."""
         trial = self.running[number]
-        if row["epoch"] <= trial.row.get("epoch", 0):
+        if row["epoch"] <= trial.row.get("epoch", 0) or self.broken:
             return
         trial.row = finite({name: row[name] for name in METRICS if name in row} | {"reason": row["reason"]})
-        self.store.epochs.append({"number": number, **trial.row})
+        self._write(self.store.epochs.append, {"number": number, **trial.row})
         self.on_change()
 
     def should_stop(self, number: int, row: Mapping[str, Any]) -> bool:
-        """Whether a trial should end with this row, before its last epoch. Reference arms always run on."""
-        trial = self.running[number]
-        if trial.suggestion.kind == "search" and row["epoch"] > trial.row.get("epoch", 0):
-            trial.stopped = self.safety.reason(number, row, trial.final_threshold)
-        return trial.stopped is not None
+        """Whether a trial should end with this row, before its last epoch. Only searched trials do."""
+        return self._judge(self.running[number], row)
 
     @property
     def finished(self) -> bool:
         """Whether every planned trial has ended."""
-        return not self.running and self.search.spent
-
-    def checkpoint(self, number: int, path: str) -> None:
-        """Where the newest state of a trial lies, relative to the study folder."""
-        self.running[number].checkpoint = path
+        return not self.running and self.agenda.spent and not self.broken
 
     def retry(self, number: int) -> None:
         """The trial's process died; it goes on from its last checkpoint."""
@@ -94,24 +114,80 @@ class Recorder:
     def end(self, number: int, error: str | None = None) -> None:
         """A trial ended: FAIL on ``error`` or a reason in its last row, PRUNED if stopped, or COMPLETE.
 
-        Filed first, told then: what a crash leaves between the two, ``Search.reclaim`` mends.
+        Filed first, told then: what a crash leaves between the two is mended when the study is opened.
         """
-        trial = self.running.pop(number)
+        if self.broken:
+            return
+        self._file_end(self.running.pop(number), error)
+        self.on_change()
+
+    def _judge(self, trial: Running, row: Mapping[str, Any]) -> bool:
+        if trial.suggestion.kind == "search" and row["epoch"] > trial.row.get("epoch", 0):
+            number, config = trial.suggestion.number, trial.suggestion.config
+            trial.stopped = self.stops.reason(number, config, row, trial.final_threshold)
+        return trial.stopped is not None
+
+    def _replay(self) -> None:
+        """Take up the books of an interrupted study: rows go through the stopping rules as they did then.
+
+        A trial whose last row was filed and whose end was not ends here.
+        """
+        over = {line["number"]: line for line in self.ended}
+        suggestions = {suggestion.number: suggestion for suggestion in self.agenda.asked}
+        trials = dict(self._interrupted)
+        for row in self.store.epochs.read():
+            number = row["number"]
+            if number not in suggestions:
+                continue
+            if number not in trials:
+                trials[number] = Running(suggestions[number], final_threshold(suggestions[number].config))
+            trial = trials[number]
+            self._judge(trial, row)
+            trial.row = {name: value for name, value in row.items() if name != "number"}
+            if number in over and row["epoch"] == over[number]["epochs"]:
+                self.stops.end(number, trial.row, over[number]["state"])
+        for number, trial in list(self._interrupted.items()):
+            if trial.over:
+                del self._interrupted[number]
+                self._file_end(trial, None)
+
+    def _file_end(self, trial: Running, error: str | None) -> None:
+        objectives = self.agenda.search.objectives
         reason = error or trial.row.get("reason")
-        values: dict[str, float] | None = None
-        if reason is None and any(trial.row.get(name) is None for name in OBJECTIVES):
+        values = objectives.values(trial.row)
+        if reason is None and trial.stopped is None and values is None:
             reason = "ended without a finite value of every objective"
         if reason is not None:
             state = "FAIL"
         elif trial.stopped is not None:
             state, reason = "PRUNED", trial.stopped
         else:
-            state, values = "COMPLETE", {name: float(trial.row[name]) for name in OBJECTIVES}
-        line = self._line(trial, state, reason, values)
-        self.store.trials.append(line)
-        self.search.tell(number, state, values)
+            state = "COMPLETE"
+        line = self._line(trial, state, reason, values if state == "COMPLETE" else None)
+        self._write(self.store.trials.append, line)
+        if self.broken:
+            return
+        self.stops.end(line["number"], trial.row, state)
+        self.agenda.end(line)
         self.ended.append(line)
-        self.on_change()
+        self._keep_networks(line)
+
+    def _keep_networks(self, line: dict[str, Any]) -> None:
+        """Of the searched trials only the front's are wanted; what has left the front does not come back."""
+        before = {on_front["number"] for on_front in self.outcome.front}
+        self.outcome.add(line)
+        unwanted = before - {on_front["number"] for on_front in self.outcome.front}
+        beaten = line["kind"] == "search" and not self.outcome.on_front(line["number"])
+        if line["state"] != "COMPLETE" or beaten:
+            unwanted.add(line["number"])
+        for number in unwanted:
+            self.store.checkpoint(number).unlink(missing_ok=True)
+
+    def _write(self, append: Callable[[dict[str, Any]], None], line: dict[str, Any]) -> None:
+        try:
+            append(line)
+        except OSError as error:
+            self.broken = error
 
     def _line(
         self, trial: Running, state: str, reason: str | None, values: dict[str, float] | None
@@ -129,8 +205,9 @@ class Recorder:
             "config": config.model_dump(mode="json"),
             "config_hash": config_hash(config),
             "seed": config.seed,
-            "replicate_of": None,
+            "replicate_of": suggestion.replicate_of,
             "values": values,
+            "violations": self.agenda.search.objectives.violations(trial.row) if values else {},
             "metrics": {name: value for name, value in trial.row.items() if name in METRICS},
             "shape": shape,
             "final_threshold": trial.final_threshold,
@@ -140,7 +217,6 @@ class Recorder:
             "train_wall_s": trial.row.get("wall_s", 0.0),
             "started_at": trial.started_at,
             "ended_at": time.time(),
-            "checkpoint": trial.checkpoint,
             "retries": trial.retries,
             "error": reason,
         }

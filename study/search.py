@@ -1,175 +1,238 @@
-"""One Optuna study, asked and told: reference arms first, then the sampler. Knows no Ray."""
+"""One Optuna study, asked and told; reference arms are entered into it. Knows no Ray and no files but one.
+
+The database is derived: what was asked and how it ended stands in the study folder's .jsonl files. It is
+brought in line with them when it is opened, and made anew from them where it is damaged or gone.
+"""
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import optuna
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import TrialState
 
-from study import space
+from study import quasirandom, samplers, space
+from study.objectives import Objectives
 from study.spec import StudySpec
-from trainables.config import TrainConfig
-from trainables.metrics import METRICS
+from trainables.config import TrainConfig, build
+from trainables.errors import ConfigError
 
-OBJECTIVES = ("accuracy_val", "sparsity_params")
-
-
-@dataclass(frozen=True)
-class Suggestion:
-    """One trial to run. ``params`` is what differs from the spec's base config."""
-
-    number: int
-    kind: str  # search | reference
-    name: str | None  # the arm's, for a reference
-    params: space.Params
-    config: TrainConfig
+Line = Mapping[str, Any]
+REDRAWS = 8  # of a suggestion that was run before, until it is taken nonetheless with another seed
+BUSY_S = 60.0  # how long another program may hold the database, a dashboard for one
 
 
 class Search:
-    """Ask for the next trial, tell how one ended. Two maximised objectives, one SQLite file, one writer.
+    """Suggests parameters, is told how trials ended. Trial numbers are the caller's.
 
-    Everything is in the file: a new ``Search`` on the same file goes on where the last one was killed.
+    ``choice``: what ``auto`` was resolved to before, if it was.
     """
 
-    def __init__(self, spec: StudySpec, path: Path | None) -> None:
+    def __init__(
+        self,
+        spec: StudySpec,
+        path: Path | None,
+        asked: Iterable[Line] = (),
+        ended: Iterable[Line] = (),
+        choice: Mapping[str, str] | None = None,
+    ) -> None:
         self.spec = spec
-        self._asked: dict[int, optuna.Trial] = {}
+        self.references = space.references(spec.space, spec.train, spec.search.reference_threshold)
+        budget = spec.search
+        self.objectives = Objectives(budget.objectives, budget.constraints, budget.accuracy_floor)
+        self.notice: str | None = None  # what had to be mended
+        self.choice = dict(choice) if choice else None  # of the sampler: name and one sentence on why
+        self._trials: dict[int, optuna.Trial] = {}  # running ones
+        self._train_s: list[float] = []  # training times of ended searched trials
+        self._searched = 0
+        self._seen: dict[str, int] = {}  # key of a configuration -> its trial
         optuna.logging.set_verbosity(optuna.logging.ERROR)
-        self.storage = optuna.storages.RDBStorage(f"sqlite:///{path or ':memory:'}")
-        self.study = optuna.create_study(
-            storage=self.storage,
-            study_name=f"{spec.name}-{space.space_hash(spec.space)}",
-            directions=[METRICS[name].direction or "maximize" for name in OBJECTIVES],
-            load_if_exists=True,
-        )
-        queued = {trial.user_attrs.get("name") for trial in self._trials()}
-        for name, params in self._references().items():
-            if name not in queued:
-                self.study.enqueue_trial(params, user_attrs={"kind": "reference", "name": name})
+        entered = [line for line in asked if line["kind"] != "confirm"]
+        over = {line["number"]: line for line in ended}
+        for line in entered:
+            self._note(line["number"], line["kind"], build(TrainConfig, line["config"]))
+        self._train_s += [
+            over[line["number"]]["train_wall_s"]
+            for line in entered
+            if line["kind"] == "search" and line["number"] in over
+        ]
+        self._open(path, entered, over)
 
-    def reclaim(self, filed: Iterable[Mapping[str, Any]]) -> int:
-        """After a crash: settle the trials that the database still holds for running.
+    def enter(self, number: int, name: str) -> tuple[space.Params, dict[str, Any]]:
+        """A reference arm: its parameters, and those of them that Optuna knows."""
+        params = self.references[name]
+        return params, self._enqueue(number, "reference", params, name=name)
 
-        ``filed`` are the lines of trials.jsonl, which are written before the database is told: a trial that
-        has one gets the end that it had; the others fail here and are queued again with their parameters.
-        Returns how many were not at their end.
+    def suggest(self, number: int) -> tuple[space.Params, dict[str, Any]]:
+        """Parameters of a new trial, and as Optuna knows them.
+
+        The draw follows from the seed of the search, the trial's place in it and the trials that have ended:
+        a study that was killed and resumed draws what the undisturbed one would have drawn.
         """
-        ended = {line["number"]: line for line in filed}
-        queued, lost = self._retried(), 0
-        for trial in self._trials(TrialState.RUNNING):
-            if trial.number in ended:
-                self._asked[trial.number] = optuna.Trial(self.study, trial._trial_id)
-                self.tell(trial.number, ended[trial.number]["state"], ended[trial.number]["values"])
-                continue
-            if trial.number not in queued:  # else killed between the next two lines
-                attrs: dict[str, Any] = {
-                    "kind": trial.user_attrs.get("kind", "search"),
-                    "retry_of": trial.number,
-                }
-                if "name" in trial.user_attrs:
-                    attrs["name"] = trial.user_attrs["name"]
-                self.study.enqueue_trial(
-                    trial.system_attrs.get("fixed_params", trial.params), user_attrs=attrs
-                )
-            self.study.tell(trial.number, state=TrialState.FAIL)
-            lost += 1
-        return lost
+        for attempt in range(REDRAWS + 1):
+            self.study.sampler = self._sampler(self._searched, attempt)
+            self.study.enqueue_trial({}, user_attrs={"kind": "search", "number": number})
+            trial = self.study.ask()
+            params = space.suggest(trial, self.spec.space, self.spec.train)
+            config = build(TrainConfig, self.spec.train.model_dump() | params)
+            earlier = self._seen.get(samplers.key(config))
+            if earlier is None:
+                break
+            if attempt < REDRAWS:
+                trial.set_user_attr("duplicate_of", earlier)
+                self.study.tell(trial, state=TrialState.FAIL)
+        else:  # a small space is exhausted: what is run again says more with a seed of its own
+            params = params | {"seed": (self.spec.train.seed + self._searched) % 2**31}
+        self._trials[number] = trial
+        self._note(number, "search", config)
+        return params, trial.params
 
-    @property
-    def spent(self) -> bool:
-        """Whether the budget has been handed out: nothing waits, and enough trials were searched."""
-        retried = self._retried()
-        kinds = [trial.user_attrs.get("kind") for trial in self._trials() if trial.number not in retried]
-        return not self._trials(TrialState.WAITING) and kinds.count("search") >= self.spec.search.trials
-
-    def ask(self) -> Suggestion | None:
-        """The next trial; None when the budget is spent."""
-        if self.spent:
-            return None
-        # A sampler of its own for every trial, seeded by the trial's place in the study: a study that was
-        # killed and resumed draws what the undisturbed one would have drawn.
-        self.study.sampler = self._sampler(len(self._trials()) - len(self._retried()))
-        trial = self.study.ask()
-        self._asked[trial.number] = trial
-        kind, name = trial.user_attrs.get("kind", "search"), trial.user_attrs.get("name")
-        if kind == "reference":
-            params = self._references()[str(name)]
-            if space.holds(self.spec.space, params):
-                space.suggest(
-                    trial, self.spec.space
-                )  # the queued values, so that the sampler learns from them
-        else:
-            trial.set_user_attr("kind", "search")
-            params = space.suggest(trial, self.spec.space)
-        return Suggestion(trial.number, kind, name, params, self.spec.train.model_copy(update=params))
-
-    def tell(self, number: int, state: str, values: Mapping[str, float] | None = None) -> None:
+    def tell(
+        self,
+        number: int,
+        state: str,
+        values: Mapping[str, float] | None,
+        violations: Mapping[str, float] | None,
+        train_s: float,
+    ) -> None:
         """How a trial ended: COMPLETE with its objective values, PRUNED (stopped on purpose) or FAIL.
 
-        Below the accuracy floor a complete trial is infeasible. Stopped trials have no values here: those of
-        an unfinished training would mislead any sampler.
+        Stopped trials have no values here: those of an unfinished training would mislead any sampler.
         """
-        trial = self._asked.pop(number)
-        if values is None:
-            self.study.tell(trial, state=TrialState[state])
-            return
-        trial.set_constraint("accuracy_floor", self.spec.search.accuracy_floor - values["accuracy_val"])
-        self.study.tell(trial, [values[name] for name in OBJECTIVES])
+        trial = self._trials.pop(number)
+        if trial.user_attrs["kind"] == "search":
+            self._train_s.append(train_s)
+        self._tell(trial, state, values, violations)
 
-    def front(self) -> list[FrozenTrial]:
-        """Searched trials above the accuracy floor that no other such trial dominates, sparsest last.
-
-        Reference arms are what the front is compared with, so they are not on it.
-        """
-        trials = [
-            trial
-            for trial in self._trials(TrialState.COMPLETE)
-            if trial.user_attrs["kind"] == "search" and max(trial.constraints.values()) <= 0
-        ]
-        front: list[FrozenTrial] = []
-        # From the sparsest down, the most accurate first among equals: a trial is dominated unless it is
-        # more accurate than all before it. Equal points stay together.
-        for trial in sorted(trials, key=lambda trial: (trial.values[1], trial.values[0]), reverse=True):
-            if not front or trial.values[0] > front[-1].values[0] or trial.values == front[-1].values:
-                front.append(trial)
-        return front[::-1]
-
-    def hypervolume(self) -> float:
-        """Area dominated by the front, from (chance accuracy, sparsity 0) to (1, 1); at most 1 - chance."""
-        area, covered = 0.0, 0.0
-        for trial in self.front():  # sparsity ascending, hence accuracy descending: a staircase
-            accuracy, sparsity = trial.values
-            area += (sparsity - covered) * max(accuracy - self.spec.chance, 0.0)
-            covered = sparsity
-        return area
-
-    def planned(self) -> dict[str, int]:
-        """Trials in the budget, by kind."""
-        return {"search": self.spec.search.trials, "reference": len(self._references())}
+    @property
+    def slow(self) -> bool:
+        """Whether a suggestion takes so long that running trials would wait for it."""
+        return self.choice is not None and self.choice["name"] == "gp"
 
     def close(self) -> None:
-        """Release the database file."""
+        """Release the database."""
         self.storage.remove_session()
         self.storage.engine.dispose()
 
-    def _trials(self, *states: TrialState) -> list[FrozenTrial]:
-        return self.study.get_trials(deepcopy=False, states=states or None)
+    # ---
 
-    def _retried(self) -> set[int]:
-        """Numbers of interrupted trials that were queued again: they do not count."""
-        return {t.user_attrs["retry_of"] for t in self._trials() if "retry_of" in t.user_attrs}
+    def _note(self, number: int, kind: str, config: TrainConfig) -> None:
+        self._searched += kind == "search"
+        self._seen.setdefault(samplers.key(config), number)
 
-    def _references(self) -> dict[str, space.Params]:
-        return space.references(self.spec.space, self.spec.train, self.spec.search.reference_threshold)
+    @cached_property
+    def _numeric(self) -> bool:
+        return space.numeric(self.spec.space, self.spec.train)
 
-    def _sampler(self, count: int) -> optuna.samplers.BaseSampler:
+    def _trial_s(self) -> float | None:
+        return statistics.median(self._train_s) if self._train_s else None
+
+    def _sampler(self, count: int, attempt: int) -> optuna.samplers.BaseSampler:
         budget = self.spec.search
-        seed = (budget.search_seed * 1_000_003 + count) % 2**32
-        if budget.sampler == "random":
-            return optuna.samplers.RandomSampler(seed=seed)
-        startup = budget.startup + len(self._references())
-        return optuna.samplers.TPESampler(seed=seed, n_startup_trials=startup)
+        if count < budget.startup:
+            name = "random" if budget.sampler == "random" else "sobol"
+        else:
+            if self.choice is None:
+                facts = (budget, self._numeric, self._trial_s())
+                self.choice = {"name": samplers.resolve(*facts), "why": samplers.why(*facts)}
+            name = self.choice["name"]
+        if attempt:  # of other draws, seeded as nothing else is
+            seed = quasirandom.derived(budget.search_seed, count, f"attempt {attempt}") % 2**31
+            budget = budget.model_copy(update={"search_seed": seed})
+        return samplers.sampler(budget, count, budget.startup, name)
+
+    def _enqueue(self, number: int, kind: str, raw: space.Params, **attrs: Any) -> dict[str, Any]:
+        """A trial with these parameters, running; those outside the space stay unknown to Optuna."""
+        inside = kind == "search" or space.holds(self.spec.space, raw, self.spec.train)
+        self.study.enqueue_trial(raw if inside else {}, user_attrs={"kind": kind, "number": number, **attrs})
+        self.study.sampler = optuna.samplers.RandomSampler(seed=0)  # nothing is left to draw
+        trial = self.study.ask()
+        if inside:  # so that the sampler learns from it
+            space.suggest(trial, self.spec.space, self.spec.train)
+        self._trials[number] = trial
+        return trial.params
+
+    def _tell(
+        self,
+        trial: optuna.Trial,
+        state: str,
+        values: Mapping[str, float] | None,
+        violations: Mapping[str, float] | None,
+    ) -> None:
+        if values is None:
+            self.study.tell(trial, state=TrialState[state])
+            return
+        for name, violation in (violations or {}).items():
+            trial.set_constraint(name, violation)
+        self.study.tell(trial, [values[name] for name in self.objectives.names])
+
+    def _open(self, path: Path | None, asked: list[Line], ended: Mapping[int, Line]) -> None:
+        """Connect, and bring the database in line with what was asked and how it ended."""
+        try:
+            self._connect(path)
+            fits = self._reconcile(asked, ended)
+        except Exception as error:  # SQLAlchemy, sqlite3 and Optuna each have their own for a damaged file
+            if "locked" in str(error):
+                held = f"{path} is locked by another program for {BUSY_S:.0f} s; close it and try again"
+                raise ConfigError([held]) from None
+            fits, self.notice = False, f"optuna.db could not be used ({type(error).__name__})"
+        if fits:
+            return
+        if path is not None and hasattr(self, "storage"):
+            self.close()
+        if path is not None and path.exists():
+            kept = path.with_name(f"{path.stem}-damaged{path.suffix}")
+            path.replace(kept)
+            self.notice = f"{self.notice or 'optuna.db was incomplete'}: made anew from the log, kept as {kept.name}"
+        self._connect(path)
+        for line in asked:
+            attrs = {} if line["name"] is None else {"name": line["name"]}
+            self._enqueue(line["number"], line["kind"], line["suggested"] or line["params"], **attrs)
+            end = ended.get(line["number"])
+            if end is not None:
+                trial = self._trials.pop(line["number"])
+                self._tell(trial, end["state"], end["values"], end.get("violations"))
+
+    def _connect(self, path: Path | None) -> None:
+        self.storage = optuna.storages.RDBStorage(
+            f"sqlite:///{path or ':memory:'}", engine_kwargs={"connect_args": {"timeout": BUSY_S}}
+        )
+        with self.storage.engine.connect() as connection:  # the one that the pool keeps: nothing is lost
+            connection.exec_driver_sql("PRAGMA synchronous=OFF")  # with the file, it can be made anew
+        self.study = optuna.create_study(
+            storage=self.storage,
+            study_name=f"{self.spec.name}-{space.space_hash(self.spec.space)}",
+            directions=list(self.objectives.directions),
+            load_if_exists=True,
+        )
+
+    def _reconcile(self, asked: list[Line], ended: Mapping[int, Line]) -> bool:
+        """Settle what a crash left open; False where the database lacks or contradicts something."""
+        held: dict[int, optuna.trial.FrozenTrial] = {}
+        wanted = {line["number"] for line in asked}
+        for frozen in self.study.get_trials(deepcopy=False):
+            number = frozen.user_attrs.get("number")
+            drawn_again = "duplicate_of" in frozen.user_attrs
+            if number in wanted and not drawn_again:
+                held[number] = frozen
+            elif frozen.state in (TrialState.RUNNING, TrialState.WAITING):
+                # asked for, never noted down
+                self.storage.set_trial_state_values(frozen._trial_id, TrialState.FAIL)
+        for line in asked:
+            frozen, end = held.get(line["number"]), ended.get(line["number"])
+            if frozen is None:
+                return False
+            if frozen.state is not TrialState.RUNNING:
+                if end is None or frozen.state.name != end["state"]:
+                    return False
+                continue
+            trial = optuna.Trial(self.study, frozen._trial_id)
+            if end is None:
+                self._trials[line["number"]] = trial
+            else:
+                self._tell(trial, end["state"], end["values"], end.get("violations"))
+        return True

@@ -1,8 +1,10 @@
 """The study folder: append-only JSON lines, fsynced, readable with nothing but a JSON parser.
 
     study.json     what the study is: replaced as a whole, atomically
+    asked.jsonl    one line per trial that was started
     trials.jsonl   one line per ended trial
     epochs.jsonl   one line per trial and epoch
+    checkpoints/   the state of every running trial, and of the ended ones whose network may be wanted
     models/        the front's networks, baked, and index.json
     optuna.db, tune/, report.html   written by Optuna, Ray Tune and the report
 
@@ -12,11 +14,16 @@ before it appends, so that a torn line never ends up in the middle.
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import fcntl
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
+
+from trainables.errors import ConfigError
 
 FORMAT = 1
 
@@ -38,7 +45,7 @@ class Lines:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.torn = self._cut_torn_line()
-        self._file: IO[bytes] = path.open("ab")
+        self._file: IO[bytes] = path.open("ab", buffering=0)
 
     def _cut_torn_line(self) -> bytes:
         """Remove what follows the last newline; returns it (empty: nothing was torn)."""
@@ -53,14 +60,25 @@ class Lines:
         return content[len(whole) :]
 
     def append(self, row: Mapping[str, Any]) -> None:
-        """Add one line. One write call: a crash leaves the line whole, torn at the end, or absent."""
-        self._file.write(json.dumps(row, allow_nan=False).encode() + b"\n")
-        self._file.flush()
+        """Add one line. One write call: a crash leaves the line whole, torn at the end, or absent.
+
+        OSError where the disk takes no more; what it took of the line is cut off by the next who opens.
+        """
+        line = json.dumps(row, allow_nan=False).encode() + b"\n"
+        if os.write(self._file.fileno(), line) < len(line):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         os.fsync(self._file.fileno())
 
     def read(self) -> list[dict[str, Any]]:
-        """All rows written so far."""
-        return [json.loads(line) for line in self.path.read_text(encoding="utf-8").splitlines()]
+        """All rows written so far; ConfigError where a line is no JSON."""
+        rows = []
+        for at, line in enumerate(self.path.read_bytes().splitlines(), 1):
+            try:
+                rows.append(json.loads(line))
+            except ValueError as error:
+                damaged = f"{self.path}, line {at}, is damaged ({error}); remove the line and try again"
+                raise ConfigError([damaged]) from None
+        return rows
 
     def close(self) -> None:
         """Close the file."""
@@ -71,11 +89,20 @@ class Store:
     """The files of one study that are ours to write."""
 
     def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
+        for left in (folder / "checkpoints").glob("*.part"):  # of a process that was killed while it wrote
+            left.unlink()
         self.folder = folder
+        self.asked = Lines(folder / "asked.jsonl")
         self.trials = Lines(folder / "trials.jsonl")
         self.epochs = Lines(folder / "epochs.jsonl")
         self.study: dict[str, Any] = {}
+
+    @property
+    def notices(self) -> list[str]:
+        """What opening the files had to mend."""
+        files = (self.asked, self.trials, self.epochs)
+        return [f"the torn last line of {file.path.name} was cut off" for file in files if file.torn]
 
     def update(self, **entries: Any) -> None:
         """Change entries of study.json."""
@@ -87,6 +114,10 @@ class Store:
         self.study = json.loads((self.folder / "study.json").read_text(encoding="utf-8"))
         return self.study
 
+    def checkpoint(self, number: int) -> Path:
+        """Where the state of a trial lies, if there is one."""
+        return self.folder / "checkpoints" / f"trial-{number:04d}.pt"
+
     @property
     def models(self) -> Path:
         """Folder of the front's networks."""
@@ -95,6 +126,28 @@ class Store:
         return path
 
     def close(self) -> None:
-        """Close both files."""
+        """Close the files."""
+        self.asked.close()
         self.trials.close()
         self.epochs.close()
+
+
+@contextlib.contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Keep other processes away from a study folder; ConfigError where another one has it.
+
+    The kernel lets go of the lock with the process, however that ends.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / ".lock"
+    with path.open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            owner = path.read_text().strip() or "another process"
+            busy = f"study folder {folder} is in use by {owner}; wait for it, or choose another --name"
+            raise ConfigError([busy]) from None
+        file.truncate(0)
+        file.write(f"process {os.getpid()} on {os.uname().nodename}")
+        file.flush()
+        yield

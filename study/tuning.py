@@ -24,6 +24,7 @@ if TYPE_CHECKING:  # worker processes import this file and need no Optuna
     from study.spec import StudySpec
 
 RETRIES = 3  # of a trial whose process died, from its last checkpoint
+SAVING_SHARE = 50  # a trial trains at least this many times as long as it saves
 
 
 class TrialRun(tune.Trainable):
@@ -37,8 +38,11 @@ class TrialRun(tune.Trainable):
     def setup(self, config: dict[str, Any]) -> None:
         """Ray's constructor. The training is built in the first step, where its errors can be reported."""
         self._run: train.Training | None = None
-        self._state: dict[str, Any] | None = None
+        self._rows: list[dict[str, Any]] = []  # all of the run, so that none is lost with the driver
+        self._again: list[dict[str, Any]] = []  # of them those that the driver may have lost
         self._saved_at = time.monotonic()
+        self._save_s = 0.0
+        self._unsaved = False
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Take over the next trial."""
@@ -49,33 +53,54 @@ class TrialRun(tune.Trainable):
         """One epoch."""
         try:
             run = self._training()
-            if run.done:  # killed between its last row and its end: the row is filed, nothing is left to do
+            if self._again:
+                row = self._again.pop(0)
+            elif run.done:  # killed between its last row and its end: the row is filed, nothing is left
                 return {"done": True}
-            row: dict[str, Any] = next(run)
+            else:
+                row = next(run)
+                self._rows.append(row)
+                self._unsaved = True
+                if run.done or time.monotonic() - self._saved_at >= SAVING_SHARE * self._save_s:
+                    self._save()
         except Exception as error:
             where = traceback.extract_tb(error.__traceback__)[-1]
             reason = f"{type(error).__name__}: {error} ({Path(where.filename).name}:{where.lineno})"
             return {"reason": reason, "broken": True, "done": True}
-        due = run.done or time.monotonic() - self._saved_at >= checkpoint.EVERY_S
-        return {**row, "done": run.done, "should_checkpoint": due}
+        return {**row, "done": run.done and not self._again}
+
+    def cleanup(self) -> None:
+        """The study is interrupted: nothing that was trained is lost."""
+        if self._unsaved:
+            self._save()
 
     def _training(self) -> train.Training:
         if self._run is None:
+            config = TrainConfig(**self.config["train"])
             # Silent trials are the study's to stop: reference arms run on, others count as stopped.
-            self._run = train.Training(TrainConfig(**self.config["train"]), end_silent=False)
-            if self._state is not None:
-                self._run.load_state_dict(self._state)
+            run = train.Training(config, end_silent=False)
+            try:
+                state = checkpoint.load(Path(self.config["checkpoint"]))
+                run.load_state_dict(state)
+                self._rows = state["rows"]
+                self._again = [row for row in self._rows if row["epoch"] > self.config["filed"]]
+            except FileNotFoundError:
+                pass
+            except (OSError, ConfigError, KeyError):  # damaged, or of another study: from the beginning
+                run = train.Training(config, end_silent=False)
+            self._run = run
         return self._run
 
-    def save_checkpoint(self, checkpoint_dir: str) -> None:
-        """Write the whole state of the training."""
-        if self._run is not None:
-            checkpoint.save(self._run.state_dict(), Path(checkpoint_dir) / checkpoint.STATE_FILE)
+    def _save(self) -> None:
+        """Write the whole state of the training, and its rows. A full disk is no reason to end a trial."""
+        if self._run is None:
+            return
+        started = time.monotonic()
+        with contextlib.suppress(OSError):
+            checkpoint.save(self._run.state_dict() | {"rows": self._rows}, Path(self.config["checkpoint"]))
+            self._unsaved = False
         self._saved_at = time.monotonic()
-
-    def load_checkpoint(self, checkpoint_dir: str) -> None:
-        """Go on from a state that another process wrote."""
-        self._run, self._state = None, checkpoint.load(Path(checkpoint_dir) / checkpoint.STATE_FILE)
+        self._save_s = self._saved_at - started
 
 
 class _Searcher(Searcher):
@@ -90,12 +115,18 @@ class _Searcher(Searcher):
         self.recorder = recorder
         self.threads = threads
 
-    def suggest(self, trial_id: str) -> dict[str, Any] | str:
+    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         suggestion = self.recorder.next()
-        if suggestion is None:
-            return Searcher.FINISHED  # type: ignore[no-any-return]
+        if suggestion is None:  # FINISHED is for good, None for now
+            return Searcher.FINISHED if self.recorder.finished else None  # type: ignore[no-any-return]
+        number = suggestion.number
         config = suggestion.config.model_copy(update={"threads": self.threads})
-        return {"number": suggestion.number, "train": config.model_dump(mode="json")}
+        return {
+            "number": number,
+            "train": config.model_dump(mode="json"),
+            "checkpoint": str(self.recorder.store.checkpoint(number)),
+            "filed": self.recorder.filed(number),
+        }
 
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
@@ -103,7 +134,7 @@ class _Searcher(Searcher):
         pass
 
     def save(self, checkpoint_path: str) -> None:
-        """The search lives in its database; a pickled copy could only disagree with it."""
+        """The search lives in its files; a pickled copy could only disagree with them."""
 
     def restore(self, checkpoint_path: str) -> None:
         pass
@@ -144,15 +175,7 @@ class _Callback(tune.Callback):
             self.broken[number] = result["reason"]
         elif "epoch" in result:
             self.recorder.row(number, result)
-
-    def on_checkpoint(
-        self, iteration: int, trials: list[Any], trial: Any, checkpoint: Any, **info: Any
-    ) -> None:
-        folder = self.recorder.store.folder
-        path = Path(checkpoint.path)
-        self.recorder.checkpoint(
-            trial.config["number"], str(path.relative_to(folder) if folder in path.parents else path)
-        )
+        self._end_if_broken()
 
     def on_trial_recover(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         self.recorder.retry(trial.config["number"])
@@ -160,6 +183,12 @@ class _Callback(tune.Callback):
     def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         number = trial.config["number"]
         self.recorder.end(number, error=self.broken.pop(number, None))
+        self._end_if_broken()
+
+    def _end_if_broken(self) -> None:
+        """A disk that takes no more ends the study as Ctrl-C does."""
+        if self.recorder.broken:
+            os.kill(os.getpid(), signal.SIGUSR1)
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         lines = str(trial.get_error() or "the process died").strip().splitlines()
@@ -198,7 +227,6 @@ def run(recorder: Recorder, spec: StudySpec, slots: int, cpus: int) -> bool:
             storage_path=str(recorder.store.folder),
             callbacks=[_Callback(recorder)],
             failure_config=tune.FailureConfig(max_failures=RETRIES),
-            checkpoint_config=tune.CheckpointConfig(num_to_keep=1),
             verbose=0,
         ),
     )
