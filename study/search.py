@@ -49,7 +49,8 @@ class Search:
         queued = {trial.user_attrs.get("name") for trial in self._trials()}
         for name, params in self._references().items():
             if name not in queued:
-                self.study.enqueue_trial(params, user_attrs={"kind": "reference", "name": name})
+                known = space.raw(spec.space, params, spec.train) or {}
+                self.study.enqueue_trial(known, user_attrs={"kind": "reference", "name": name})
 
     def reclaim(self, filed: Iterable[Mapping[str, Any]]) -> int:
         """After a crash: settle the trials that the database still holds for running.
@@ -98,14 +99,13 @@ class Search:
         kind, name = trial.user_attrs.get("kind", "search"), trial.user_attrs.get("name")
         if kind == "reference":
             params = self._references()[str(name)]
-            if space.holds(self.spec.space, params):
-                space.suggest(
-                    trial, self.spec.space
-                )  # the queued values, so that the sampler learns from them
+            if space.holds(self.spec.space, params, self.spec.train):
+                # the queued values, so that the sampler learns from them
+                space.suggest(trial, self.spec.space, self.spec.train)
         else:
             trial.set_user_attr("kind", "search")
-            params = space.suggest(trial, self.spec.space)
-        return Suggestion(trial.number, kind, name, params, self.spec.train.model_copy(update=params))
+            params = space.suggest(trial, self.spec.space, self.spec.train)
+        return Suggestion(trial.number, kind, name, params, space.configure(self.spec.train, params))
 
     def tell(self, number: int, state: str, values: Mapping[str, float] | None = None) -> None:
         """How a trial ended: COMPLETE with its objective values, PRUNED (stopped on purpose) or FAIL.
