@@ -2,83 +2,26 @@
 
 from __future__ import annotations
 
-import math
 from functools import cache
 from pathlib import Path
 from typing import Any, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from study import soundness
+from study.ranges import Group, Space
 from trainables.assembly import dataset
 from trainables.config import TrainConfig
 from trainables.errors import ConfigError, require_known, unknown
 from trainables.flags import merge
-from trainables.schedules import SCHEDULES
 
 PRESETS = Path(__file__).with_name("presets")
 SAMPLERS = ["auto", "tpe", "gp", "nsga2", "sobol", "random"]
 STOP_RULES = ["none", "pareto", "discard", "asha"]
 
-Range = tuple[float, float]
 
-
-class _Group(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class Space(_Group):
-    """Where the search looks: schedules by name, ranges of their parameters, of the window and of D."""
-
-    schedulers: tuple[str, ...] = Field(tuple(SCHEDULES), description="threshold shapes to choose from")
-    threshold: Range = Field((0.1, 0.7), description="range of D in threshold_unit, searched on a log scale")
-    rate: Range = Field((-6.0, 6.0), description="range of the exponential's rate k")
-    exponent_a: Range = Field((0.5, 4.0), description="range of kumaraswamy's a, on a log scale")
-    exponent_b: Range = Field((0.5, 4.0), description="range of kumaraswamy's b, on a log scale")
-    start: Range = Field((0.0, 0.3), description="range of the window's start")
-    end: Range = Field((0.55, 1.0), description="range of the window's end")
-
-    @field_validator("schedulers")
-    @classmethod
-    def _schedules_are_known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        if not names:
-            raise ValueError(f"the list is empty; at least one of {', '.join(SCHEDULES)}")
-        for name in names:
-            require_known("schedule", name, list(SCHEDULES))
-        return tuple(dict.fromkeys(names))
-
-    @field_validator("threshold", "rate", "exponent_a", "exponent_b", "start", "end")
-    @classmethod
-    def _range_is_ordered(cls, limits: Range, info: Any) -> Range:
-        low, high = limits
-        lowest, highest = {
-            "threshold": (1e-6, 1e6),
-            "rate": (-50.0, 50.0),
-            "exponent_a": (0.05, 20.0),
-            "exponent_b": (0.05, 20.0),
-            "start": (0.0, 0.99),
-            "end": (0.01, 1.0),
-        }[info.field_name]
-        if not lowest <= low <= high <= highest:
-            low, high = sorted(min(max(limit, lowest), highest) for limit in limits)
-            raise ValueError(
-                f"got {limits[0]},{limits[1]}, must be LOW,HIGH with "
-                f"{lowest:g} <= LOW <= HIGH <= {highest:g}; "
-                f"nearest valid: {low:g},{high:g}"
-            )
-        return limits
-
-    @model_validator(mode="after")
-    def _window_stays_open(self) -> Self:
-        if self.start[1] >= self.end[0]:
-            raise ValueError(
-                f"start {self.start} and end {self.end} overlap: every start must lie before every end; "
-                f"nearest valid: start {self.start[0]:g},{math.nextafter(self.end[0], 0):.3g}"
-            )
-        return self
-
-
-class Budget(_Group):
+class Budget(Group):
     """How much to search, what for, and how."""
 
     trials: int = Field(24, ge=1, le=1_000_000, description="searched trials; reference arms come on top")
@@ -112,7 +55,7 @@ class Budget(_Group):
         return require_known("sampler", name, SAMPLERS)
 
 
-class Stopping(_Group):
+class Stopping(Group):
     """When a trial ends early. Collapsed trials always do; comparing trials is opt-in."""
 
     stop_rule: str = Field("none", description=f"rule that compares trials: {', '.join(STOP_RULES)}")
@@ -128,7 +71,7 @@ class Stopping(_Group):
         return require_known("stopping rule", name, STOP_RULES)
 
 
-class Resources(_Group):
+class Resources(Group):
     """Where the trials run."""
 
     slots: int = Field(0, ge=0, le=100_000, description="trials at once; 0: as many as fit")
@@ -136,7 +79,7 @@ class Resources(_Group):
     output: str = Field("studies", min_length=1, description="folder that study folders are made in")
 
 
-class StudySpec(_Group):
+class StudySpec(Group):
     """A whole study."""
 
     name: str = Field(
@@ -149,6 +92,12 @@ class StudySpec(_Group):
     search: Budget = Field(Budget(), description="how much to search, and how")
     stopping: Stopping = Field(Stopping(), description="when a trial ends early")
     resources: Resources = Field(Resources(), description="where the trials run")
+
+    @model_validator(mode="after")
+    def _space_suits_the_training(self) -> Self:
+        if problems := soundness.problems(self.space, self.train):
+            raise ValueError("\n".join(f"space: {problem}" for problem in problems))
+        return self
 
     @property
     def folder(self) -> Path:

@@ -205,7 +205,8 @@ def _problem(model: type[BaseModel], detail: Any) -> str:
     if kind == "extra_forbidden":
         return unknown("key", key, _keys(model, path[:-1]))
     if kind == "value_error":
-        return f"{key}: {limits['error']}" if key else str(limits["error"])
+        lines = str(limits["error"]).splitlines()
+        return "\n".join(f"{key}: {line}" if key else line for line in lines)
     rules = {
         "greater_than_equal": ("ge", "must be at least {0}; nearest valid: {0}"),
         "less_than_equal": ("le", "must be at most {0}; nearest valid: {0}"),

@@ -30,3 +30,8 @@ def require_known(what: str, given: str, names: Iterable[str]) -> str:
     if given not in known:
         raise ValueError(unknown(what, given, known))
     return given
+
+
+def said(error: BaseException) -> str:
+    """An exception in one line: its type and what it says."""
+    return " ".join(f"{type(error).__name__}: {error}".split())

@@ -9,7 +9,8 @@ reports all problems of flags and file together.
 from __future__ import annotations
 
 import argparse
-from typing import Any, NoReturn, get_origin
+from types import NoneType, UnionType
+from typing import Any, NoReturn, get_args, get_origin
 
 from pydantic import BaseModel
 
@@ -30,13 +31,15 @@ def parser(program: str, description: str, model: type[BaseModel]) -> argparse.A
 
 def _add(root: argparse.ArgumentParser, group: Any, model: type[BaseModel], prefix: str) -> None:
     for name, field in model.model_fields.items():
-        kind = field.annotation
+        kind: Any = field.annotation
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             inner = root.add_argument_group(name, field.description)
             _add(root, inner, kind, f"{prefix}{name}.")
             continue
         default = field.get_default(call_default_factory=True)
         shown = ",".join(map(str, default)) if isinstance(default, tuple) else default
+        if isinstance(kind, UnionType):  # an optional field
+            kind = next(one for one in get_args(kind) if one is not NoneType)
         help_text = f"{field.description} (default: {shown})".replace("%", "%%")
         options: dict[str, Any] = {"dest": prefix + name, "default": argparse.SUPPRESS, "help": help_text}
         if kind is bool:

@@ -23,9 +23,10 @@ from pydantic import ConfigDict, ValidationError, create_model
 from torch import nn
 
 from trainables.errors import ConfigError, require_known, unknown
+from trainables.imports import IMPORT_PATH
 from trainables.models import zoo
 from trainables.models.digits_net import digits_net
-from trainables.models.imported import IMPORT_PATH, build_imported
+from trainables.models.imported import build_imported
 from trainables.models.mlp import mlp
 from trainables.models.parts import VOTERS, DirectEncoding, Shape, lif, reset
 from trainables.models.sixconv import sixconv

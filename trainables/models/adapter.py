@@ -10,7 +10,7 @@ import torch
 from spikingjelly.activation_based import functional, layer
 from torch import Tensor, nn
 
-from trainables.errors import ConfigError
+from trainables.errors import ConfigError, said
 from trainables.models.parts import Shape, reset
 
 # functional.set_step_mode leaves what is inside these alone.
@@ -152,11 +152,6 @@ def _axes(answer: Any, samples: int) -> int:
     """3 of an activity [T, N, K], 2 of its mean [N, K], 0 of anything else; N is ``samples``."""
     fits = isinstance(answer, Tensor) and answer.dim() in (2, 3) and answer.shape[-2] == samples
     return answer.dim() if fits else 0
-
-
-def said(error: BaseException) -> str:
-    """An exception in one line: its type and what it says."""
-    return " ".join(f"{type(error).__name__}: {error}".split())
 
 
 def _complaint(answer: Any, images: Tensor, way: str) -> str:

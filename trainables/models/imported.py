@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
-import re
-import sys
 from collections.abc import Callable, Mapping
-from difflib import get_close_matches
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from trainables.errors import ConfigError, unknown
-from trainables.models.adapter import adapt, said
+from trainables.errors import ConfigError, said, unknown
+from trainables.imports import find
+from trainables.models.adapter import adapt
 from trainables.models.parts import Shape
-
-IMPORT_PATH = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
 
 
 def build_imported(
@@ -51,27 +45,7 @@ def build_imported(
 
 
 def _find(path: str) -> Callable[..., Any]:
-    module_name, _, name = path.partition(":")
-    here = str(Path.cwd())
-    if here not in sys.path:
-        sys.path.append(here)  # last: a user's file must not hide what libraries import
-    importlib.invalidate_caches()  # the file may be younger than Python's last look into the folder
-    try:
-        module = importlib.import_module(module_name)
-    except ModuleNotFoundError as error:
-        if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
-            raise ConfigError([f"network {path}: cannot be imported: {said(error)}"]) from error
-        files = sorted(file.stem for file in Path(here).glob("*.py"))
-        near = get_close_matches(module_name, files, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        problem = f"network {path}: no module {error.name!r} is installed or in {here}{hint}"
-        raise ConfigError([problem]) from None
-    except (Exception, SystemExit) as error:  # SystemExit: a script that reads its own command line
-        raise ConfigError([f"network {path}: cannot be imported: {said(error)}"]) from error
-    if not hasattr(module, name):
-        public = [known for known, value in vars(module).items() if known[:1] != "_" and callable(value)]
-        raise ConfigError([f"network {path}: " + unknown(f"name in {module_name}", name, public)])
-    found = getattr(module, name)
+    found = find("network", path)
     if isinstance(found, nn.Module):
         rule = "every trial needs one of its own: name its class or a function that makes it"
         raise ConfigError([f"network {path}: is a network that is built already; {rule}"])

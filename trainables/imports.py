@@ -1,0 +1,43 @@
+"""What a user names by import path, ``package.module:Name``: a network, a search space."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import sys
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from trainables.errors import ConfigError, said, unknown
+
+IMPORT_PATH = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
+
+
+def find(what: str, path: str) -> Any:
+    """The object that ``path`` names; ``what`` it should be stands at the head of every message.
+
+    Modules are looked for where Python does and then in the current folder. Importing a module runs its
+    code. ConfigError: no such module, one that fails while it is imported, no such name in it.
+    """
+    module_name, _, name = path.partition(":")
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.append(here)  # last: a user's file must not hide what libraries import
+    importlib.invalidate_caches()  # the file may be younger than Python's last look into the folder
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
+            raise ConfigError([f"{what} {path}: cannot be imported: {said(error)}"]) from error
+        files = sorted(file.stem for file in Path(here).glob("*.py"))
+        near = get_close_matches(module_name, files, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        problem = f"{what} {path}: no module {error.name!r} is installed or in {here}{hint}"
+        raise ConfigError([problem]) from None
+    except (Exception, SystemExit) as error:  # SystemExit: a script that reads its own command line
+        raise ConfigError([f"{what} {path}: cannot be imported: {said(error)}"]) from error
+    if not hasattr(module, name):
+        public = [known for known, value in vars(module).items() if known[:1] != "_" and callable(value)]
+        raise ConfigError([f"{what} {path}: " + unknown(f"name in {module_name}", name, public)])
+    return getattr(module, name)
