@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from study import confirm
+from study import confirm, space
 from study.ahead import Ahead
 from study.search import Search
 from study.spec import StudySpec
@@ -171,6 +171,6 @@ class Agenda:
         suggested: dict[str, Any] | None = None,
         run: confirm.Run | None = None,
     ) -> Suggestion:
-        config = run.config if run else build(TrainConfig, self.spec.train.model_dump() | params)
+        config = run.config if run else space.configure(self.spec.train, params)
         of = run.replicate_of if run else None
         return Suggestion(self._number(), kind, name, params, config, of, suggested)

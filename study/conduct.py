@@ -88,7 +88,7 @@ def _file(
         state="complete" if recorder.finished else "interrupted",
         reference_point=recorder.outcome.reference_point,
         confirmed=recorder.agenda.confirmed,
-        stopping=recorder.stops.audit(recorder.ended),
+        stopping=recorder.audit(),
         timings={
             "startup_s": earlier["startup_s"] + startup_s,
             "search_s": earlier["search_s"] + search_s,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -11,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from study.agenda import Agenda, Suggestion
-from study.outcome import Outcome
-from study.stopping import Stops
+from study.outcome import Outcome, feasible
+from study.stopping.stops import Stops
 from study.store import Store
-from trainables.assembly import dataset, final_threshold, lr_sum
+from trainables.assembly import final_threshold, lr_sum
 from trainables.config import config_hash
 from trainables.metrics import METRICS, finite
 
@@ -53,10 +52,7 @@ class Recorder:
         self.outcome = Outcome(agenda.spec, self.ended)
         self.on_change: Callable[[], None] = lambda: None
         self.broken: OSError | None = None
-        spec = agenda.spec
-        n_val = len(dataset(spec.train).val)
-        margin = 2 * math.sqrt(spec.chance * (1 - spec.chance) / n_val)
-        self.stops = Stops(spec, margin)
+        self.stops = Stops(agenda.spec)
         self._interrupted: dict[int, Running] = {
             suggestion.number: Running(suggestion, final_threshold(suggestion.config))
             for suggestion in agenda.unfinished
@@ -124,7 +120,7 @@ class Recorder:
     def _judge(self, trial: Running, row: Mapping[str, Any]) -> bool:
         if trial.suggestion.kind == "search" and row["epoch"] > trial.row.get("epoch", 0):
             number, config = trial.suggestion.number, trial.suggestion.config
-            trial.stopped = self.stops.reason(number, config, row, trial.final_threshold)
+            trial.stopped = self.stops.reason(number, config, row)
         return trial.stopped is not None
 
     def _replay(self) -> None:
@@ -145,7 +141,7 @@ class Recorder:
             self._judge(trial, row)
             trial.row = {name: value for name, value in row.items() if name != "number"}
             if number in over and row["epoch"] == over[number]["epochs"]:
-                self.stops.end(number, trial.row, over[number]["state"])
+                self.stops.end(number, trial.row, feasible=feasible(over[number]))
         for number, trial in list(self._interrupted.items()):
             if trial.over:
                 del self._interrupted[number]
@@ -167,10 +163,15 @@ class Recorder:
         self._write(self.store.trials.append, line)
         if self.broken:
             return
-        self.stops.end(line["number"], trial.row, state)
+        self.stops.end(line["number"], trial.row, feasible=feasible(line))
         self.agenda.end(line)
         self.ended.append(line)
         self._keep_networks(line)
+
+    def audit(self) -> dict[str, Any] | None:
+        """What the stopping rule did and what it cost."""
+        found = {line["number"] for line in self.ended if feasible(line)}
+        return self.stops.report(self.ended, self.store.epochs.read(), found, self.outcome.reference_point)
 
     def _keep_networks(self, line: dict[str, Any]) -> None:
         """Of the searched trials only the front's are wanted; what has left the front does not come back."""
@@ -218,5 +219,6 @@ class Recorder:
             "started_at": trial.started_at,
             "ended_at": time.time(),
             "retries": trial.retries,
+            "audited": self.stops.audited(suggestion.number),
             "error": reason,
         }

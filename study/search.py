@@ -65,7 +65,8 @@ class Search:
     def enter(self, number: int, name: str) -> tuple[space.Params, dict[str, Any]]:
         """A reference arm: its parameters, and those of them that Optuna knows."""
         params = self.references[name]
-        return params, self._enqueue(number, "reference", params, name=name)
+        raw = space.raw(self.spec.space, params, self.spec.train) or {}  # {}: no point of the space
+        return params, self._enqueue(number, "reference", raw, name=name)
 
     def suggest(self, number: int) -> tuple[space.Params, dict[str, Any]]:
         """Parameters of a new trial, and as Optuna knows them.
@@ -78,7 +79,7 @@ class Search:
             self.study.enqueue_trial({}, user_attrs={"kind": "search", "number": number})
             trial = self.study.ask()
             params = space.suggest(trial, self.spec.space, self.spec.train)
-            config = build(TrainConfig, self.spec.train.model_dump() | params)
+            config = space.configure(self.spec.train, params)
             earlier = self._seen.get(samplers.key(config))
             if earlier is None:
                 break
@@ -146,12 +147,11 @@ class Search:
         return samplers.sampler(budget, count, budget.startup, name)
 
     def _enqueue(self, number: int, kind: str, raw: space.Params, **attrs: Any) -> dict[str, Any]:
-        """A trial with these parameters, running; those outside the space stay unknown to Optuna."""
-        inside = kind == "search" or space.holds(self.spec.space, raw, self.spec.train)
-        self.study.enqueue_trial(raw if inside else {}, user_attrs={"kind": kind, "number": number, **attrs})
+        """A trial with these parameters, running, so that the sampler learns from it."""
+        self.study.enqueue_trial(raw, user_attrs={"kind": kind, "number": number, **attrs})
         self.study.sampler = optuna.samplers.RandomSampler(seed=0)  # nothing is left to draw
         trial = self.study.ask()
-        if inside:  # so that the sampler learns from it
+        if raw:
             space.suggest(trial, self.spec.space, self.spec.train)
         self._trials[number] = trial
         return trial.params
@@ -191,7 +191,7 @@ class Search:
         self._connect(path)
         for line in asked:
             attrs = {} if line["name"] is None else {"name": line["name"]}
-            self._enqueue(line["number"], line["kind"], line["suggested"] or line["params"], **attrs)
+            self._enqueue(line["number"], line["kind"], line["suggested"], **attrs)
             end = ended.get(line["number"])
             if end is not None:
                 trial = self._trials.pop(line["number"])

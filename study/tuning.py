@@ -18,6 +18,7 @@ from ray.tune.search import Searcher
 
 from trainables import checkpoint, train
 from trainables.config import TrainConfig
+from trainables.errors import ConfigError
 
 if TYPE_CHECKING:  # worker processes import this file and need no Optuna
     from study.record import Recorder
