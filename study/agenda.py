@@ -73,12 +73,12 @@ class Agenda:
             suggestion = self._again.popleft()
             if suggestion.number in self._open:  # else it had ended, only its line was missing
                 return suggestion
-        suggestion = self._reference() or self._searched() or self._confirmation()
-        if suggestion is not None:
-            self.asked.append(suggestion)
-            self._open[suggestion.number] = suggestion.kind
-            self._searches += suggestion.kind == "search"
-        return suggestion
+        new = self._reference() or self._searched() or self._confirmation()
+        if new is not None:
+            self.asked.append(new)
+            self._open[new.number] = new.kind
+            self._searches += new.kind == "search"
+        return new
 
     def end(self, line: Line) -> None:
         """A trial's line of trials.jsonl has been written."""

@@ -66,7 +66,9 @@ def conduct(spec: StudySpec, address: str | None, command: str, console: Console
         search_s = time.perf_counter() - started - startup_s
         if recorder.broken is None:
             _file(recorder, slots, startup_s, search_s, before.get("timings"), console)
-        report = _start_report(spec) if recorder.ended and not recorder.broken else None  # while Ray shuts down
+        report = (
+            _start_report(spec) if recorder.ended and not recorder.broken else None
+        )  # while Ray shuts down
     return _conclude(spec, recorder, report, console)
 
 
@@ -172,7 +174,8 @@ def _conclude(
     if report is not None:
         status = report.wait()
         say(headline(recorder.ended, spec))
-        say(f"hypervolume {recorder.outcome.hypervolume:.4f}, {len(recorder.ended)} trials, folder {spec.folder}")
+        trials = f"{len(recorder.ended)} trials, folder {spec.folder}"
+        say(f"hypervolume {recorder.outcome.hypervolume:.4f}, {trials}")
     if report is not None and status == 0:
         say(f"report: {spec.folder / 'report.html'}")
     if recorder.finished:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from types import TracebackType
-from typing import Any
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -119,14 +118,15 @@ def best_at(ended: Iterable[Line], sparsity: float) -> Line | None:
     return max(fit, key=lambda line: [line["metrics"][name] for name in order], default=None)
 
 
-def headline(ended: list[Line], spec: StudySpec) -> Text:
+def headline(ended: Sequence[Line], spec: StudySpec) -> Text:
     """Best accuracy at the target sparsity, in one line; of the confirmed means where there are any."""
     means = []
     for runs in confirm.whole(spec, ended):
         values = [[run["metrics"][name] for name in ("accuracy_val", "sparsity_params")] for run in runs]
         accuracy, sparsity = (sum(column) / len(runs) for column in zip(*values, strict=True))
         if sparsity >= TARGET_SPARSITY:
-            means.append((accuracy, sparsity, runs[0]["config"]["scheduler"], f", mean of {len(runs)} fresh seeds"))
+            how = f", mean of {len(runs)} fresh seeds"
+            means.append((accuracy, sparsity, runs[0]["config"]["scheduler"], how))
     best = best_at(ended, TARGET_SPARSITY)
     if not means and best is not None:
         metrics = best["metrics"]

@@ -1,7 +1,7 @@
 """After the search: the networks that matter, baked, with their test accuracy.
 
 The test part is read here and nowhere else, once, when nothing is selected any more: for the confirmation
-runs of the confirmed front and of the reference arms, or without confirmation for the front and the dense arm.
+runs of the confirmed front and of the reference arms; without confirmation for the front and the dense arm.
 """
 
 from __future__ import annotations

@@ -14,8 +14,8 @@ import yaml
 from rich.console import Console
 
 from study import cluster, identity, spec
-from study.conduct import INTERRUPTED, conduct
 from study.agenda import Agenda
+from study.conduct import INTERRUPTED, conduct
 from study.search import Search
 from study.spec import StudySpec
 from trainables import flags
@@ -111,7 +111,10 @@ def _resumed(given: argparse.Namespace, values: dict[str, Any], problems: list[s
     if values.get("name", stored.name) != stored.name:
         changed.append(f"name: the study has {stored.name!r}, given {values['name']!r}")
     if changed:
-        problems += [*changed, f"--resume {stored.name}: nearest valid: without these; or begin another --name"]
+        problems += [
+            *changed,
+            f"--resume {stored.name}: nearest valid: without these, or another --name",
+        ]
     for name in ("trials", "confirm", "confirm_at_most"):
         least, wanted = getattr(stored.search, name), getattr(result.search, name)
         if wanted < least:

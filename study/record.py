@@ -73,8 +73,9 @@ class Recorder:
             return None
         if len(self.agenda.asked) > before:
             self._write(self.store.asked.append, suggestion.line())
-            if self.agenda.search.choice != self.store.study.get("sampler"):
-                self._write(lambda choice: self.store.update(sampler=choice), self.agenda.search.choice)
+            choice = self.agenda.search.choice
+            if choice is not None and choice != self.store.study.get("sampler"):
+                self._write(lambda entry: self.store.update(sampler=entry), choice)
         known = self._interrupted.pop(suggestion.number, None)
         self.running[suggestion.number] = known or Running(suggestion, final_threshold(suggestion.config))
         self.on_change()

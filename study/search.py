@@ -187,7 +187,8 @@ class Search:
         if path is not None and path.exists():
             kept = path.with_name(f"{path.stem}-damaged{path.suffix}")
             path.replace(kept)
-            self.notice = f"{self.notice or 'optuna.db was incomplete'}: made anew from the log, kept as {kept.name}"
+            why = self.notice or "optuna.db was incomplete"
+            self.notice = f"{why}: made anew from the log, the old one is kept as {kept.name}"
         self._connect(path)
         for line in asked:
             attrs = {} if line["name"] is None else {"name": line["name"]}
@@ -217,20 +218,20 @@ class Search:
         for frozen in self.study.get_trials(deepcopy=False):
             number = frozen.user_attrs.get("number")
             drawn_again = "duplicate_of" in frozen.user_attrs
-            if number in wanted and not drawn_again:
+            if number is not None and number in wanted and not drawn_again:
                 held[number] = frozen
             elif frozen.state in (TrialState.RUNNING, TrialState.WAITING):
                 # asked for, never noted down
                 self.storage.set_trial_state_values(frozen._trial_id, TrialState.FAIL)
         for line in asked:
-            frozen, end = held.get(line["number"]), ended.get(line["number"])
-            if frozen is None:
+            found, end = held.get(line["number"]), ended.get(line["number"])
+            if found is None:
                 return False
-            if frozen.state is not TrialState.RUNNING:
-                if end is None or frozen.state.name != end["state"]:
+            if found.state is not TrialState.RUNNING:
+                if end is None or found.state.name != end["state"]:
                     return False
                 continue
-            trial = optuna.Trial(self.study, frozen._trial_id)
+            trial = optuna.Trial(self.study, found._trial_id)
             if end is None:
                 self._trials[line["number"]] = trial
             else:

@@ -64,6 +64,12 @@ class Stopping(Group):
     stop_audit: float = Field(
         0.15, ge=0, le=1, description="share of the trials to be stopped that runs on, to audit the rule"
     )
+    stop_noise: float = Field(
+        1.0, ge=0, le=100, description="pareto: standard deviations by which the others must be better"
+    )
+    stop_eta: float = Field(
+        3.0, gt=1, le=100, description="asha: share 1/eta goes on at a rung; pareto: at least 1/eta is spared"
+    )
 
     @field_validator("stop_rule")
     @classmethod

@@ -119,7 +119,7 @@ class _Searcher(Searcher):
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         suggestion = self.recorder.next()
         if suggestion is None:  # FINISHED is for good, None for now
-            return Searcher.FINISHED if self.recorder.finished else None  # type: ignore[no-any-return]
+            return Searcher.FINISHED if self.recorder.finished else None
         number = suggestion.number
         config = suggestion.config.model_copy(update={"threads": self.threads})
         return {
@@ -228,6 +228,7 @@ def run(recorder: Recorder, spec: StudySpec, slots: int, cpus: int) -> bool:
             storage_path=str(recorder.store.folder),
             callbacks=[_Callback(recorder)],
             failure_config=tune.FailureConfig(max_failures=RETRIES),
+            checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),  # TrialRun writes its own
             verbose=0,
         ),
     )
