@@ -6,20 +6,24 @@ brought in line with them when it is opened, and made anew from them where it is
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import sqlite3
 import statistics
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import optuna
+from optuna.exceptions import StorageInternalError
 from optuna.trial import TrialState
 
 from study import quasirandom, samplers, space
 from study.objectives import Objectives
 from study.spec import StudySpec
 from trainables.config import TrainConfig, build
-from trainables.errors import ConfigError
+from trainables.errors import ConfigError, said
 
 Line = Mapping[str, Any]
 REDRAWS = 8  # of a suggestion that was run before, until it is taken nonetheless with another seed
@@ -29,6 +33,7 @@ BUSY_S = 60.0  # how long another program may hold the database, a dashboard for
 class Search:
     """Suggests parameters, is told how trials ended. Trial numbers are the caller's.
 
+    OSError where the database cannot be used any more: a full disk, another program that holds it.
     ``choice``: what ``auto`` was resolved to before, if it was.
     """
 
@@ -66,7 +71,8 @@ class Search:
         """A reference arm: its parameters, and those of them that Optuna knows."""
         params = self.references[name]
         raw = space.raw(self.spec.space, params, self.spec.train) or {}  # {}: no point of the space
-        return params, self._enqueue(number, "reference", raw, name=name)
+        with _as_file():
+            return params, self._enqueue(number, "reference", raw, name=name)
 
     def suggest(self, number: int) -> tuple[space.Params, dict[str, Any]]:
         """Parameters of a new trial, and as Optuna knows them.
@@ -74,6 +80,10 @@ class Search:
         The draw follows from the seed of the search, the trial's place in it and the trials that have ended:
         a study that was killed and resumed draws what the undisturbed one would have drawn.
         """
+        with _as_file():
+            return self._suggest(number)
+
+    def _suggest(self, number: int) -> tuple[space.Params, dict[str, Any]]:
         for attempt in range(REDRAWS + 1):
             self.study.sampler = self._sampler(self._searched, attempt)
             self.study.enqueue_trial({}, user_attrs={"kind": "search", "number": number})
@@ -107,7 +117,8 @@ class Search:
         trial = self._trials.pop(number)
         if trial.user_attrs["kind"] == "search":
             self._train_s.append(train_s)
-        self._tell(trial, state, values, violations)
+        with _as_file():
+            self._tell(trial, state, values, violations)
 
     @property
     def slow(self) -> bool:
@@ -172,23 +183,26 @@ class Search:
 
     def _open(self, path: Path | None, asked: list[Line], ended: Mapping[int, Line]) -> None:
         """Connect, and bring the database in line with what was asked and how it ended."""
-        try:
-            self._connect(path)
-            fits = self._reconcile(asked, ended)
-        except Exception as error:  # SQLAlchemy, sqlite3 and Optuna each have their own for a damaged file
-            if "locked" in str(error):
-                held = f"{path} is locked by another program for {BUSY_S:.0f} s; close it and try again"
-                raise ConfigError([held]) from None
-            fits, self.notice = False, f"optuna.db could not be used ({type(error).__name__})"
-        if fits:
-            return
-        if path is not None and hasattr(self, "storage"):
-            self.close()
+        if path is None or path.exists():
+            damage = _damage(path) if path else None
+        else:
+            damage = "it was gone" if asked else None
+        if damage is None:
+            try:
+                self._connect(path)
+                if self._reconcile(asked, ended):
+                    return
+                damage = "it contradicts the log"
+            except Exception as error:  # no tables, tables of another version, a row that Optuna cannot read
+                damage = said(error)
+            if hasattr(self, "storage"):
+                self.close()
+            self._trials.clear()
+        self.notice = f"optuna.db was made anew from the log: {damage}"
         if path is not None and path.exists():
             kept = path.with_name(f"{path.stem}-damaged{path.suffix}")
             path.replace(kept)
-            why = self.notice or "optuna.db was incomplete"
-            self.notice = f"{why}: made anew from the log, the old one is kept as {kept.name}"
+            self.notice += f"; the old one is kept as {kept.name}"
         self._connect(path)
         for line in asked:
             attrs = {} if line["name"] is None else {"name": line["name"]}
@@ -237,3 +251,28 @@ class Search:
             else:
                 self._tell(trial, end["state"], end["values"], end.get("violations"))
         return True
+
+
+def _damage(path: Path) -> str | None:
+    """What is wrong with a database file; ConfigError where it may be whole but cannot be used."""
+    with contextlib.closing(sqlite3.connect(path, timeout=BUSY_S, isolation_level=None)) as connection:
+        try:
+            connection.execute("BEGIN IMMEDIATE")  # what every write begins with
+            (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+            connection.execute("ROLLBACK")
+        except sqlite3.OperationalError as error:  # locked, read-only, no space
+            what = f"{path} cannot be used: {error}"
+            raise ConfigError([f"{what}; close what else has it open or make room, and try again"]) from None
+        except sqlite3.DatabaseError as error:
+            return str(error)
+    return None if found == "ok" else str(found)
+
+
+@contextlib.contextmanager
+def _as_file() -> Iterator[None]:
+    """Errors of the database as those of a file: they end a study as a full disk does, and can be mended."""
+    try:
+        yield
+    except StorageInternalError as error:
+        cause = getattr(error.__cause__, "orig", None) or error
+        raise OSError(errno.EIO, f"optuna.db: {cause}") from error
