@@ -239,10 +239,12 @@ class Search:
                 self.storage.set_trial_state_values(frozen._trial_id, TrialState.FAIL)
         for line in asked:
             found, end = held.get(line["number"]), ended.get(line["number"])
-            if found is None:
+            if found is None or found.params != line["suggested"]:
                 return False
             if found.state is not TrialState.RUNNING:
                 if end is None or found.state.name != end["state"]:
+                    return False
+                if end["values"] and found.values != [end["values"][name] for name in self.objectives.names]:
                     return False
                 continue
             trial = optuna.Trial(self.study, found._trial_id)
