@@ -55,6 +55,7 @@ class Search:
         self._train_s: list[float] = []  # training times of ended searched trials
         self._searched = 0
         self._seen: dict[str, int] = {}  # key of a configuration -> its trial
+        self._on_disk = path is not None
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         entered = [line for line in asked if line["kind"] != "confirm"]
         over = {line["number"]: line for line in ended}
@@ -123,7 +124,8 @@ class Search:
     @property
     def slow(self) -> bool:
         """Whether a suggestion takes so long that running trials would wait for it."""
-        return self.choice is not None and self.choice["name"] == "gp"
+        # A database in memory is another one in every thread.
+        return self._on_disk and self.choice is not None and self.choice["name"] == "gp"
 
     def close(self) -> None:
         """Release the database."""
