@@ -27,6 +27,7 @@ from trainables.errors import ConfigError, said
 
 Line = Mapping[str, Any]
 REDRAWS = 8  # of a suggestion that was run before, until it is taken nonetheless with another seed
+SEED_AGAIN = 101  # the 100 seeds that follow the training's own are the confirmation's: fresh there
 BUSY_S = 60.0  # how long another program may hold the database, a dashboard for one
 
 
@@ -98,7 +99,7 @@ class Search:
                 trial.set_user_attr("duplicate_of", earlier)
                 self.study.tell(trial, state=TrialState.FAIL)
         else:  # a small space is exhausted: what is run again says more with a seed of its own
-            params = params | {"seed": (self.spec.train.seed + self._searched) % 2**31}
+            params = params | {"seed": (self.spec.train.seed + SEED_AGAIN + self._searched) % 2**31}
         self._trials[number] = trial
         self._note(number, "search", config)
         return params, trial.params
