@@ -70,8 +70,8 @@ def choose(spec: StudySpec, ended: Iterable[Line]) -> list[Line]:
     order = front.spread(points, outcome.directions, worst, most + len(names) - len(set(names)))
     order += front.near(points, outcome.directions, noise(spec, points))
     first = {names[at]: at for at in reversed(order)}
-    kept = [at for at in order if first[names[at]] == at]
-    return [searched[at] for at in sorted(kept[:most])]
+    once = [at for at in order if first[names[at]] == at]
+    return [searched[at] for at in sorted(once[:most])]
 
 
 def whole(spec: StudySpec, ended: Iterable[Line]) -> list[list[Line]]:
@@ -83,6 +83,11 @@ def whole(spec: StudySpec, ended: Iterable[Line]) -> list[list[Line]]:
     return [lines for lines in runs.values() if len(lines) >= spec.search.confirm]
 
 
+def kept(runs: list[Line]) -> bool:
+    """Whether a configuration keeps every constraint in the mean of its runs."""
+    return all(math.fsum(run["violations"][name] for run in runs) <= 0 for name in runs[0]["violations"])
+
+
 def selected(spec: StudySpec, ended: Iterable[Line]) -> list[Line]:
     """The confirmation runs whose test accuracy is wanted: those of the front of the means, and the arms'.
 
@@ -90,13 +95,13 @@ def selected(spec: StudySpec, ended: Iterable[Line]) -> list[Line]:
     """
     lines = list(ended)
     arms = [line for line in lines if line["kind"] == "confirm" and line["name"] and line["values"]]
-    configurations = whole(spec, lines)
+    configurations = [runs for runs in whole(spec, lines) if kept(runs)]
     if not configurations:
         return arms
     outcome = Outcome(spec)
     means = np.array([np.mean(outcome.points(runs), axis=0) for runs in configurations])
-    kept = front.nondominated(means, outcome.directions)
-    return arms + [run for runs, keep in zip(configurations, kept, strict=True) if keep for run in runs]
+    best = front.nondominated(means, outcome.directions)
+    return arms + [run for runs, on in zip(configurations, best, strict=True) if on for run in runs]
 
 
 def _configuration(line: Line) -> str:
