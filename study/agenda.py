@@ -158,7 +158,9 @@ class Agenda:
         return self._confirmations
 
     def _confirmation(self) -> Suggestion | None:
-        if any(kind != "confirm" for kind in self._open.values()) or not self._chosen():
+        if self._searches_left() or any(kind != "confirm" for kind in self._open.values()):
+            return None  # a slow suggestion may be under way while confirmation runs of before go on
+        if not self._chosen():
             return None
         run = self._chosen().popleft()
         return self._suggestion("confirm", run.params, name=run.name, run=run)
