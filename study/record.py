@@ -186,6 +186,8 @@ class Recorder:
             self.store.checkpoint(number).unlink(missing_ok=True)
 
     def _write(self, append: Callable[[dict[str, Any]], None], line: dict[str, Any]) -> None:
+        if self.broken:
+            return
         try:
             append(line)
         except OSError as error:
