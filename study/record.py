@@ -72,10 +72,10 @@ class Recorder:
         if suggestion is None:
             return None
         if len(self.agenda.asked) > before:
-            self._write(self.store.asked.append, suggestion.line())
-            choice = self.agenda.search.choice
+            choice = self.agenda.search.choice  # before its first trial: it is not made again, with other times
             if choice is not None and choice != self.store.study.get("sampler"):
                 self._write(lambda entry: self.store.update(sampler=entry), choice)
+            self._write(self.store.asked.append, suggestion.line())
         known = self._interrupted.pop(suggestion.number, None)
         self.running[suggestion.number] = known or Running(suggestion, final_threshold(suggestion.config))
         self.on_change()
