@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import shlex
@@ -147,8 +148,9 @@ def _check_output(study_spec: StudySpec, *, resume: bool) -> None:
         taken = {path.name for path in folder.parent.iterdir()}
         free = next(name for n in range(2, 1_000_000) if (name := f"{study_spec.name}-{n}") not in taken)
         changed = []
-        if (folder / "study.json").is_file():
-            changed = identity.differences(_stored(folder / "study.json", [])[0], study_spec)
+        with contextlib.suppress(ConfigError):  # what lies there may be no study, or a damaged one
+            if (folder / "study.json").is_file():
+                changed = identity.differences(_stored(folder / "study.json", [])[0], study_spec)
         same = f"go on with it (--resume {study_spec.name}) or " if not changed else ""
         raise ConfigError(
             [*changed, f"study folder {folder} exists already; {same}choose a name (--name {free})"]
@@ -176,7 +178,9 @@ def _dry_run(study_spec: StudySpec, console: Console) -> None:
     total = agenda.planned()
     console.print(
         f"\n{total['search']} searched trials, {total['reference']} reference arms and at most "
-        f"{total['confirm']} confirmation runs; the first ones:"
+        f"{total['confirm']} confirmation runs; the first ones:",
+        highlight=False,
+        soft_wrap=True,
     )
     for _ in range(total["reference"] + min(4, total["search"])):
         suggestion = agenda.next()
