@@ -18,6 +18,7 @@ from study import cluster, identity, spec
 from study.agenda import Agenda
 from study.conduct import INTERRUPTED, conduct
 from study.search import Search
+from study.space import space_hash
 from study.spec import StudySpec
 from trainables import flags
 from trainables.config import build
@@ -98,7 +99,7 @@ def _resumed(given: argparse.Namespace, values: dict[str, Any], problems: list[s
     if not path.is_file():
         names = sorted(found.parent.name for found in root.glob("*/study.json"))
         raise ConfigError([*problems, f"--resume: {unknown('study', given.resume, names)} (in {root})"])
-    stored, code = _stored(path, problems)
+    stored, code, hashed = _stored(path, problems)
     if stored.name != path.parent.name:  # it would go on in the folder of its name, perhaps another study's
         moved = f"--resume: {path.parent} holds study {stored.name!r}; nearest valid: name the folder so again"
         raise ConfigError([*problems, moved])
@@ -125,6 +126,8 @@ def _resumed(given: argparse.Namespace, values: dict[str, Any], problems: list[s
             flag = name.replace("_", "-")
             problems.append(f"--{flag}: got {wanted}, a budget can only grow; nearest valid: {least}")
     other = identity.other_code(code)
+    if stored.space.function and hashed != space_hash(stored.space):
+        other.append(f"space.function: {stored.space.function} has changed since the study began")
     if other and not given.other_code:
         problems += [*other, "code: results may differ; go on nonetheless with --other-code"]
     if problems:
@@ -132,11 +135,11 @@ def _resumed(given: argparse.Namespace, values: dict[str, Any], problems: list[s
     return result
 
 
-def _stored(path: Path, problems: list[str]) -> tuple[StudySpec, dict[str, str]]:
-    """The spec of a study.json, and what it was computed with."""
+def _stored(path: Path, problems: list[str]) -> tuple[StudySpec, dict[str, str], str]:
+    """The spec of a study.json, what it was computed with, and the hash of its space."""
     try:
         study = json.loads(path.read_text())
-        return build(StudySpec, study["spec"]), dict(study.get("code", {}))
+        return build(StudySpec, study["spec"]), dict(study.get("code", {})), str(study.get("space_hash"))
     except (ValueError, KeyError, TypeError) as error:
         raise ConfigError([*problems, f"--resume: {path} is damaged, it holds no study: {error}"]) from None
 
