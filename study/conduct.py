@@ -25,6 +25,7 @@ from study.spec import StudySpec
 from study.store import FORMAT, Store, held
 from trainables import cost, machine, metrics, neurons
 from trainables.assembly import dataset, pruned_network
+from trainables.errors import ConfigError
 
 INTERRUPTED = 130  # exit status, as shells give it for Ctrl-C
 
@@ -47,6 +48,8 @@ def conduct(spec: StudySpec, address: str | None, command: str, console: Console
         described = description.result()
         if not resume:
             stack.enter_context(held(spec.folder))
+            if (spec.folder / "study.json").exists():  # another launch was quicker, and has ended already
+                raise ConfigError([f"study folder {spec.folder} exists already; choose another --name"])
         store = stack.enter_context(closing(Store(spec.folder)))
         before = store.load() if resume else {}
         asked, ended = store.asked.read(), store.trials.read()
