@@ -151,10 +151,11 @@ def _check_output(study_spec: StudySpec, *, resume: bool) -> None:
         taken = {path.name for path in folder.parent.iterdir()}
         free = next(name for n in range(2, 1_000_000) if (name := f"{study_spec.name}-{n}") not in taken)
         changed = []
-        with contextlib.suppress(ConfigError):  # what lies there may be no study, or a damaged one
-            if (folder / "study.json").is_file():
+        begun = (folder / "study.json").is_file()
+        with contextlib.suppress(ConfigError):  # a damaged one
+            if begun:
                 changed = identity.differences(_stored(folder / "study.json", [])[0], study_spec)
-        same = f"go on with it (--resume {study_spec.name}) or " if not changed else ""
+        same = f"go on with it (--resume {study_spec.name}) or " if begun and not changed else ""
         raise ConfigError(
             [*changed, f"study folder {folder} exists already; {same}choose a name (--name {free})"]
         )
