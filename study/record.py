@@ -76,7 +76,7 @@ class Recorder:
         if suggestion is None:
             return None
         if len(self.agenda.asked) > before:
-            choice = self.agenda.search.choice  # before its first trial: it is not made again, with other times
+            choice = self.agenda.search.choice  # filed before its first trial: not made again
             if choice is not None and choice != self.store.study.get("sampler"):
                 self._write(lambda entry: self.store.update(sampler=entry), choice)
             self._write(self.store.asked.append, suggestion.line())
