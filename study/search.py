@@ -73,6 +73,7 @@ class Search:
         """A reference arm: its parameters, and those of them that Optuna knows."""
         params = self.references[name]
         raw = space.raw(self.spec.space, params, self.spec.train) or {}  # {}: no point of the space
+        self._note(number, "reference", space.configure(self.spec.train, params))
         with _as_file():
             return params, self._enqueue(number, "reference", raw, name=name)
 
