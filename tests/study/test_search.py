@@ -16,7 +16,7 @@ from optuna.trial import TrialState
 from study.search import OBJECTIVES, Search, Suggestion
 from study.spec import StudySpec
 
-REFERENCES = 2  # dense and sine; kumaraswamy is a family without an arm of its own
+REFERENCES = 4  # dense, linear, sine, slats; of these the space holds sine
 
 
 def make(trials: int = 6, **budget: Any) -> StudySpec:
@@ -63,21 +63,21 @@ def run_out(search: Search) -> list[tuple[str, Any]]:
 class TestBudget:
     def test_reference_arms_come_first_and_on_top(self) -> None:
         with opened(make(trials=4)) as search:
-            asked = [suggestion for _ in range(6) if (suggestion := search.ask())]
+            asked = [suggestion for _ in range(8) if (suggestion := search.ask())]
             assert search.ask() is None
             assert search.ask() is None
-            assert search.planned() == {"search": 4, "reference": 2}
-        assert [(one.kind, one.name) for one in asked[:2]] == [("reference", "dense"), ("reference", "sine")]
-        assert [one.kind for one in asked[2:]] == ["search"] * 4
-        assert [one.number for one in asked] == list(range(6))
+            assert search.planned() == {"search": 4, "reference": 4}
+        assert [one.name for one in asked[:4]] == ["dense", "linear", "sine", "slats"]
+        assert [one.kind for one in asked] == ["reference"] * 4 + ["search"] * 4
+        assert [one.number for one in asked] == list(range(8))
         assert asked[0].config.pruner == "dense"
-        assert all(one.name is None and one.config.pruner == "stds" for one in asked[2:])
+        assert all(one.name is None and one.config.pruner == "stds" for one in asked[4:])
 
     def test_failed_and_stopped_trials_are_counted(self) -> None:
         with opened(make(trials=3)) as search:
-            numbers = [one.number for _ in range(5) if (one := search.ask())]
-            search.tell(numbers[2], "FAIL")
-            search.tell(numbers[3], "PRUNED")
+            numbers = [one.number for _ in range(REFERENCES + 3) if (one := search.ask())]
+            search.tell(numbers[4], "FAIL")
+            search.tell(numbers[5], "PRUNED")
             assert search.ask() is None
 
     def test_a_budget_can_grow_later(self, tmp_path: Path) -> None:
@@ -104,9 +104,9 @@ class TestSequence:
         with opened(make(8, sampler=sampler, search_seed=1)) as search:
             assert run_out(search) != runs[0]
 
-    @pytest.mark.parametrize("killed_at", [0, 1, 2, 5, 7])
+    @pytest.mark.parametrize("killed_at", [0, 3, 4, 7, 9])
     def test_killed_and_reopened_goes_on_as_if_undisturbed(self, killed_at: int, tmp_path: Path) -> None:
-        """One slot. 0 and 1 are reference arms, 2 is the first searched trial, 7 the last."""
+        """One slot. 0 to 3 are reference arms, 4 is the first searched trial, 9 the last."""
         path = tmp_path / "optuna.db"
         killed = Search(make(6), path)
         before = [ended(killed, one) for _ in range(killed_at) if (one := killed.ask())]
@@ -130,18 +130,18 @@ class TestSequence:
     def test_several_running_trials_are_all_queued_again_even_twice(self, tmp_path: Path) -> None:
         path = tmp_path / "optuna.db"
         first = Search(make(4), path)
-        lost = [first.ask() for _ in range(4)]
+        lost = [first.ask() for _ in range(6)]
         params = [one.params for one in lost if one]
         second = Search(make(4), path)
-        assert second.reclaim([]) == 4
-        again = [second.ask() for _ in range(4)]
+        assert second.reclaim([]) == 6
+        again = [second.ask() for _ in range(6)]
         assert [one.params for one in again if one] == params
         assert [(one.kind, one.name) for one in again if one] == [(one.kind, one.name) for one in lost if one]
         with opened(make(4), path) as third:
-            assert third.reclaim([]) == 4
+            assert third.reclaim([]) == 6
             everything = run_out(third)
-            assert [entry[1] for entry in everything[:4]] == params
-            assert len(everything) == 6
+            assert [entry[1] for entry in everything[:6]] == params
+            assert len(everything) == 8
         first.close()
         second.close()
 
@@ -179,25 +179,20 @@ def test_killed_while_reclaiming_queues_nothing_twice(tmp_path: Path) -> None:
 def test_outcomes_in_the_file_read_by_plain_optuna(tmp_path: Path) -> None:
     path = tmp_path / "optuna.db"
     with opened(make(4), path) as search:
-        asked = [one for _ in range(6) if (one := search.ask())]
-        search.tell(asked[2].number, "COMPLETE", {"accuracy_val": 0.75, "sparsity_params": 0.5})
-        search.tell(asked[3].number, "PRUNED")
-        search.tell(asked[4].number, "FAIL")
+        asked = [one for _ in range(8) if (one := search.ask())]
+        search.tell(asked[4].number, "COMPLETE", {"accuracy_val": 0.75, "sparsity_params": 0.5})
+        search.tell(asked[5].number, "PRUNED")
+        search.tell(asked[6].number, "FAIL")
         name = search.study.study_name
     study = optuna.load_study(study_name=name, storage=f"sqlite:///{path}")
     assert [direction.name for direction in study.directions] == ["MAXIMIZE"] * len(OBJECTIVES)
-    assert [trial.state.name for trial in study.trials] == [
-        "RUNNING",
-        "RUNNING",
-        "COMPLETE",
-        "PRUNED",
-        "FAIL",
-        "RUNNING",
-    ]
-    assert study.trials[2].values == [0.75, 0.5]
-    assert study.trials[2].params == asked[2].params
-    assert study.trials[3].values is None
-    assert study.trials[1].params == asked[1].params  # a reference arm the sampler may learn from
+    ends = ["RUNNING"] * 4 + ["COMPLETE", "PRUNED", "FAIL", "RUNNING"]
+    assert [trial.state.name for trial in study.trials] == ends
+    assert study.trials[4].values == [0.75, 0.5]
+    assert study.trials[4].params == asked[4].params
+    assert study.trials[5].values is None
+    assert study.trials[2].params == asked[2].params  # a reference arm the sampler may learn from
+    assert study.trials[1].params == {}  # and one that is no point of the space
 
 
 @contextmanager
