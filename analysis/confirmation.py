@@ -97,7 +97,8 @@ def confirmed(study: Study) -> tuple[Configuration, ...]:
     for number in sorted((chosen & set(origins.index)) | set(groups)):
         group = groups.get(number, runs.iloc[:0])
         good = group[complete[group.index]]
-        good = good.set_index(pd.Index([_seed(*pair) for pair in zip(good["seed"], good["number"], strict=True)]))
+        seeds = [_seed(*pair) for pair in zip(good["seed"], good["number"], strict=True)]
+        good = good.set_index(pd.Index(seeds, dtype=object))
         good = good[~good.index.duplicated(keep="last")]
         row = {str(key): value for key, value in origins.loc[number].to_dict().items()}
         found.append(Configuration(row, good, len(group), _feasible(good, study), fractions))

@@ -23,9 +23,9 @@ class Outcome:
     """The study's trials with a column `outcome` (one of `OUTCOMES`), and what follows from it.
 
     front: completed search trials that reach the accuracy floor, violate no constraint, and are dominated in
-    the objectives by no other such trial. Reference arms are baselines, confirming runs repeat a configuration:
-    neither is ever on the front, which is the result of the search alone. `hypervolume`: of the front, in the
-    product of the objectives' units.
+    the objectives by no other such trial. Reference arms are baselines, confirming runs repeat others:
+    neither is ever on the front, which is the result of the search alone. `hypervolume`: of the front, in
+    the product of the objectives' units.
 
     `configurations`: those that were confirmed, reference arms included, from least to most sparse.
     `confirmed_front`: numbers of the search's feasible configurations whose means over fresh seeds no other
@@ -88,12 +88,10 @@ def classify(study: Study) -> Outcome:
     # A knee is a point of a curve: of two objectives, that is.
     at = pareto.knee(ordered[objectives].to_numpy(dtype=float), maximize) if len(objectives) == 2 else None
     configurations = confirmed(study)
-    means = np.array(
-        [
-            [part.mean(name).value if part.feasible and not part.is_reference else np.nan for name in objectives]
-            for part in configurations
-        ]
-    ).reshape(-1, len(objectives))
+    eligible = [part.feasible and not part.is_reference for part in configurations]
+    averages = np.array([[part.mean(name).value for name in objectives] for part in configurations])
+    means = averages.reshape(-1, len(objectives))[np.array(eligible, dtype=bool)]
+    numbers = [part.number for part, one in zip(configurations, eligible, strict=True) if one]
     best = pareto.non_dominated(means, maximize)
     return Outcome(
         trials=trials,
@@ -102,6 +100,6 @@ def classify(study: Study) -> Outcome:
         hypervolume=pareto.hypervolume(candidates, study.reference, maximize),
         knee=None if at is None else int(ordered["number"].iloc[at]),
         configurations=configurations,
-        confirmed_front=tuple(part.number for part, on in zip(configurations, best, strict=True) if on),
+        confirmed_front=tuple(number for number, on in zip(numbers, best, strict=True) if on),
         confirmed_hypervolume=pareto.hypervolume(means, study.reference, maximize),
     )

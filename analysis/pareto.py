@@ -139,7 +139,7 @@ def attainment(fronts: Sequence[ArrayLike], level: float, maximize: Sequence[boo
     y = np.sort(edges, axis=0)[len(sets) - needed]
     corners = np.column_stack([x, y])[y > np.append(y[1:], -np.inf)]
     corners[:, ~np.asarray(maximize, dtype=bool)] *= -1.0
-    return corners[np.argsort(corners[:, 0])]
+    return np.asarray(corners[np.argsort(corners[:, 0])], dtype=np.float64)
 
 
 def knee(points: ArrayLike, maximize: Sequence[bool]) -> int | None:

@@ -34,8 +34,8 @@ def study_json(folder: Path) -> Record:
         raise StudyError(f"{file} names no list of objectives. {choices(folder)}")
     if len(set(map(str, objectives))) != len(objectives) or len(objectives) not in (2, 3):
         raise StudyError(
-            f"{file} names the objectives {', '.join(map(str, objectives)) or 'none'}; this program reads two "
-            f"or three different ones. {choices(folder)}"
+            f"{file} names the objectives {', '.join(map(str, objectives)) or 'none'}; this program reads "
+            f"two or three different ones. {choices(folder)}"
         )
     return info
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,8 +19,8 @@ KINDS = ("reference", "search", "confirm")
 class Study:
     """One study.
 
-    `info`: study.json as it stands. `trials`: one row per ended trial, by number; `kind` is one of `KINDS`, the
-    last epoch's metrics and the objective values are columns under their own names, `violations` maps
+    `info`: study.json as it stands. `trials`: one row per ended trial, by number; `kind` is one of `KINDS`,
+    the last epoch's metrics and the objective values are columns under their own names, `violations` maps
     a constraint to how far it is missed (above 0; NaN where unknown). `epochs`: one row per trial and epoch,
     by both. `models`: one row per stored network (number, accuracy_test, nonzero_weights). `notices`: what
     the reader of the report must know about how the files were read.

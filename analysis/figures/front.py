@@ -10,11 +10,12 @@ import plotly.graph_objects as go
 
 from analysis import pareto, theme
 from analysis.figures.axis import Axis
+from analysis.figures.confirmed import MeansInfo, draw_means, means_info
 from analysis.figures.hover import describe
 from analysis.figures.labels import corner, places
 from analysis.outcome import Outcome
 from analysis.results import Study
-from analysis.text import NBSP, plotly_text, ratio_name
+from analysis.text import NBSP, finite, plotly_text, ratio_name
 from analysis.theme import Style
 
 PLOT, NARROW = (960.0, 470.0), (270.0, 360.0)  # size in pixels that labels are placed for
@@ -49,6 +50,7 @@ class FrontInfo:
     y_high: float
     x_title: str
     y_title: str
+    confirmed: MeansInfo
 
     def of(self, outcome: str) -> list[Mark]:
         """The marks with one outcome."""
@@ -56,10 +58,16 @@ class FrontInfo:
 
 
 def front_info(study: Study, outcome: Outcome) -> FrontInfo:
-    """Collect marks, the attained region and axis limits that keep the interesting part large."""
+    """Collect marks, the attained region and axis limits that keep the interesting part large.
+
+    A front of three objectives is shown as it projects: some of its marks lie inside the region.
+    """
     marks: list[Mark] = []
     dense: list[Mark] = []
-    for row in outcome.of("front", "dominated", "below floor", "reference").to_dict("records"):
+    kinds = ("front", "dominated", "infeasible", "below floor", "reference")
+    for row in outcome.of(*kinds).to_dict("records"):
+        if not (finite(row[study.sparsity]) and finite(row[study.accuracy])):
+            continue  # not both need be objectives
         is_dense = row["scheduler"] == "dense" and row["outcome"] == "reference"
         mark = Mark(
             number=int(row["number"]),
@@ -71,15 +79,18 @@ def front_info(study: Study, outcome: Outcome) -> FrontInfo:
             label=ratio_name(row) if row["outcome"] == "reference" else "",
         )
         (dense if is_dense else marks).append(mark)
-    shown = [mark for mark in marks if mark.accuracy >= study.floor] or marks
+    means = means_info(study, outcome)
+    spots = [(mark.sparsity, mark.accuracy) for mark in marks]
+    spots += [(mean.sparsity.value, mean.accuracy.value) for mean in means.means]
+    shown = [spot for spot in spots if spot[1] >= study.floor] or spots
     # The dense arms are lines, not points, so that sparsity 0 does not stretch the axis.
-    left = min((mark.sparsity for mark in shown), default=0.0)
-    low = min((mark.accuracy for mark in shown), default=study.floor)
-    high = max((mark.accuracy for mark in (*marks, *dense)), default=1.0)
+    left = min((sparsity for sparsity, _ in shown), default=0.0)
+    low = min((accuracy for _, accuracy in shown), default=study.floor)
+    high = max((accuracy for accuracy in [*(y for _, y in spots), *(m.accuracy for m in dense)]), default=1.0)
     room = max(0.05 * (high - low), 0.004)
     corners = pareto.staircase(
         [(mark.sparsity, mark.accuracy) for mark in marks if mark.outcome == "front"],
-        (min(study.reference[1], left), min(study.reference[0], low)),
+        (min(study.worst(study.sparsity), left), min(study.worst(study.accuracy), low)),
     )
     return FrontInfo(
         marks=tuple(marks),
@@ -94,6 +105,7 @@ def front_info(study: Study, outcome: Outcome) -> FrontInfo:
         y_high=high + room,
         x_title=study.label(study.sparsity),
         y_title=study.label(study.accuracy),
+        confirmed=means,
     )
 
 
@@ -113,16 +125,18 @@ def axes(info: FrontInfo) -> list[tuple[str, Axis]]:
 def draw_front(
     info: FrontInfo, styles: dict[str, Style], axis: Axis, size: tuple[float, float] = PLOT
 ) -> go.Figure:
-    """The attained region, dominated trials, front, dense line, trials below the floor, references, knee."""
+    """The attained region, dominated trials, front, dense line, infeasible ones, references, means, knee."""
     figure = go.Figure(layout={"template": theme.template()})
     _region(figure, info, axis)
     for outcome in ("dominated", "front"):
         for name, style in styles.items():
-            _trials(figure, [m for m in info.of(outcome) if m.scheduler == name], style, outcome, axis)
+            marks = [mark for mark in info.of(outcome) if mark.scheduler == name]
+            _trials(figure, marks, style, outcome, axis, faint=bool(info.confirmed.means))
     _legend(figure, info, styles)
     _dense(figure, info, axis, size)
     _below(figure, info, styles, axis)
     _references(figure, info, styles, axis, size)
+    draw_means(figure, info.confirmed, styles, axis, (info.y_low, info.y_high))
     if info.knee is not None:
         ring = {"symbol": "circle-open", "size": 24, "color": theme.INK, "line": {"width": 1.5}}
         _points(figure, [info.knee], axis, "knee", marker=ring, hoverinfo="skip")
@@ -151,14 +165,18 @@ def _points(figure: go.Figure, marks: Sequence[Mark], axis: Axis, name: str, **o
     figure.add_scatter(**(shared | {"hovertext": [mark.hover for mark in marks]} | options))
 
 
-def _trials(figure: go.Figure, marks: Sequence[Mark], style: Style, outcome: str, axis: Axis) -> None:
+def _trials(
+    figure: go.Figure, marks: Sequence[Mark], style: Style, outcome: str, axis: Axis, faint: bool
+) -> None:
+    """`faint`: confirmed means lie above these marks and say more."""
     if not marks:
         return
     best = outcome == "front"
     edge = {"width": 1, "color": theme.PAPER} if best else {"width": 1.5, "color": style.color}
     symbol = style.symbol if best else f"{style.symbol}-open"
     marker = {"symbol": symbol, "size": 13 if best else 8, "color": style.color, "line": edge}
-    _points(figure, marks, axis, outcome, marker=marker, opacity=1.0 if best else 0.65, showlegend=False)
+    opacity = (0.5 if faint else 1.0) if best else (0.4 if faint else 0.65)
+    _points(figure, marks, axis, outcome, marker=marker, opacity=opacity, showlegend=False)
 
 
 def _legend(figure: go.Figure, info: FrontInfo, styles: dict[str, Style]) -> None:
@@ -171,8 +189,10 @@ def _legend(figure: go.Figure, info: FrontInfo, styles: dict[str, Style]) -> Non
     ]
     kinds = (
         (len(info.of("dominated")), "dominated", "circle-open", 8),
+        (len(info.of("infeasible")), "violate a constraint", "x", 8),
         (len(info.of("below floor")), f"below {100 * info.floor:.0f} % (floor)", "triangle-down", 8),
         (len(info.of("reference")), "reference arms", "circle", 10),
+        (sum(not mean.reference for mean in info.confirmed.means), "confirmed means", "circle-open", 10),
         (info.stopped, "stopped, no values", "line-ew", 8),
         (info.failed, "failed, no values", "x-thin", 7),
     )
@@ -221,20 +241,17 @@ def _dense(figure: go.Figure, info: FrontInfo, axis: Axis, size: tuple[float, fl
 
 
 def _below(figure: go.Figure, info: FrontInfo, styles: dict[str, Style], axis: Axis) -> None:
-    """Trials below the axis sit on its lower edge; their hover has the true values."""
+    """Infeasible trials. Those below the axis sit on its lower edge; their hover has the true values."""
     hidden = [mark for mark in info.of("below floor") if mark.accuracy < info.y_low]
     shown = [mark for mark in info.of("below floor") if mark.accuracy >= info.y_low]
-    for marks, at in ((shown, None), (hidden, 100 * info.y_low)):
+    kinds = ((info.of("infeasible"), "x"), (shown, "triangle-down"), (hidden, "arrow-down"))
+    for marks, symbol in kinds:
         if marks:
             color = [styles[mark.scheduler].color for mark in marks]
-            arrow = {
-                "symbol": "arrow-down" if at else "triangle-down",
-                "size": 9,
-                "color": color,
-                "line": {"width": 1.5, "color": color},
-            }
-            y = {} if at is None else {"y": [at] * len(marks)}
-            _points(figure, marks, axis, "below floor", marker=arrow, cliponaxis=False, showlegend=False, **y)
+            marker = {"symbol": symbol, "size": 9, "color": color, "line": {"width": 1.5, "color": color}}
+            y = {"y": [100 * info.y_low] * len(marks)} if marks is hidden else {}
+            options = {"marker": marker, "cliponaxis": False, "showlegend": False, **y}
+            _points(figure, marks, axis, marks[0].outcome, **options)
 
 
 def _references(
