@@ -90,7 +90,7 @@ def confirmed(study: Study) -> tuple[Configuration, ...]:
     complete = pd.Series((runs["state"] == "COMPLETE").to_numpy() & finite, runs.index)
     listed = study.info.get("confirmed")
     chosen = {number for number in listed if type(number) is int} if isinstance(listed, list) else set()
-    groups = {int(str(number)): group for number, group in runs.groupby("replicate_of")}
+    groups = {int(str(number)): group for number, group in runs.groupby(runs["replicate_of"].astype(int))}
     described = study.part("metrics")
     fractions = frozenset(name for name in described if study.unit(name) == "fraction")
     found = []

@@ -135,6 +135,8 @@ def _trials(records: list[Record], needed: set[str]) -> pd.DataFrame:
     for name in sorted(numeric):
         column = frame[name] if name in frame else pd.Series(np.nan, index=frame.index)
         frame[name] = _finite(column)
+    for name in ("name", "error"):  # pandas would make None a NaN, which is true
+        frame[name] = pd.Series([row[name] for row in rows], frame.index, dtype=object)
     return frame
 
 

@@ -36,14 +36,14 @@ class Mean:
 
 @dataclass(frozen=True)
 class MeansInfo:
-    """The means, pruned reference arms included, and the corners of the confirmed front's staircase."""
+    """The means, reference arms included, and the corners of the confirmed front's staircase."""
 
     means: tuple[Mean, ...] = ()
     steps: tuple[tuple[float, float], ...] = ()
 
 
 def means_info(study: Study, outcome: Outcome) -> MeansInfo:
-    """Configurations with known mean accuracy and sparsity; dense arms are left to the dense line."""
+    """Configurations with known mean accuracy and sparsity."""
     means = [
         Mean(
             number=part.number,
@@ -55,7 +55,6 @@ def means_info(study: Study, outcome: Outcome) -> MeansInfo:
             hover=_describe(part, study),
         )
         for part in outcome.configurations
-        if not (part.is_reference and part.row["scheduler"] == "dense")
     ]
     means = [mean for mean in means if finite(mean.accuracy.value) and finite(mean.sparsity.value)]
     front = [
@@ -89,16 +88,16 @@ def _describe(part: Configuration, study: Study) -> str:
     return "<br>".join(lines)
 
 
-def draw_means(
-    figure: go.Figure, info: MeansInfo, styles: dict[str, Style], axis: Axis, limits: tuple[float, float]
-) -> None:
+def draw_means(figure: go.Figure, info: MeansInfo, styles: dict[str, Style], axis: Axis, low: float) -> None:
     """Dotted lines from the search's value to the mean, the confirmed front, the means with error bars.
 
-    `limits`: accuracies at the ends of the vertical axis; a mean below them sits on the lower edge.
+    `low`: accuracy at the foot of the vertical axis; a mean below it sits on the lower edge. Reference arms
+    get their bars here and their mark from the front's own drawing.
     """
     if not info.means:
         return
-    ways = [(mean.lucky, (mean.sparsity.value, mean.accuracy.value)) for mean in info.means]
+    tried = [mean for mean in info.means if not mean.reference]
+    ways = [(mean.lucky, (mean.sparsity.value, mean.accuracy.value)) for mean in tried]
     ways = [way for way in ways if all(map(math.isfinite, way[0]))]
     x = [at for (left, _), (right, _) in ways for at in (axis.x(left), axis.x(right), None)]
     y = [at for (_, low), (_, high) in ways for at in (100 * low, 100 * high, None)]
@@ -114,8 +113,8 @@ def draw_means(
     for name, style in styles.items():
         for reference in (False, True):
             chosen = [mean for mean in info.means if mean.scheduler == name and mean.reference == reference]
-            if chosen:
-                _points(figure, chosen, style, reference, axis, limits[0])
+            if chosen and not (reference and name == "dense"):
+                _points(figure, chosen, style, reference, axis, low)
 
 
 def _points(
@@ -130,10 +129,10 @@ def _points(
         mode="markers", cliponaxis=False, showlegend=False,
         name="confirmed reference" if reference else "confirmed",
         marker={
-            "symbol": style.symbol, "size": 10, "color": theme.PAPER if not reference else style.color,
-            "line": {"width": 2.5 if not reference else 2, "color": theme.INK if reference else style.color},
+            "symbol": style.symbol, "size": 1 if reference else 10, "color": theme.PAPER,
+            "line": {"width": 0 if reference else 2.5, "color": style.color},
         },
-        hoverinfo="text", hovertext=[mean.hover for mean in means],
+        hoverinfo="skip" if reference else "text", hovertext=[mean.hover for mean in means],
     )  # fmt: skip
 
 

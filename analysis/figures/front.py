@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import plotly.graph_objects as go
 
@@ -60,10 +60,15 @@ class FrontInfo:
 def front_info(study: Study, outcome: Outcome) -> FrontInfo:
     """Collect marks, the attained region and axis limits that keep the interesting part large.
 
+    A confirmed reference arm stands at its mean: it was not chosen, so its first training tells no more.
+
     A front of three objectives is shown as it projects: some of its marks lie inside the region.
     """
     marks: list[Mark] = []
     dense: list[Mark] = []
+    ended = outcome.trials.loc[outcome.trials["kind"] == "search", "outcome"].value_counts()
+    means = means_info(study, outcome)
+    fresh = {mean.number: mean for mean in means.means}
     kinds = ("front", "dominated", "infeasible", "below floor", "reference")
     for row in outcome.of(*kinds).to_dict("records"):
         if not (finite(row[study.sparsity]) and finite(row[study.accuracy])):
@@ -78,10 +83,13 @@ def front_info(study: Study, outcome: Outcome) -> FrontInfo:
             hover=describe(row, study),
             label=ratio_name(row) if row["outcome"] == "reference" else "",
         )
+        if row["outcome"] == "reference" and mark.number in fresh:
+            mean = fresh[mark.number]
+            x, y = mean.sparsity.value, mean.accuracy.value
+            mark = replace(mark, sparsity=x, accuracy=y, hover=mean.hover)
         (dense if is_dense else marks).append(mark)
-    means = means_info(study, outcome)
     spots = [(mark.sparsity, mark.accuracy) for mark in marks]
-    spots += [(mean.sparsity.value, mean.accuracy.value) for mean in means.means]
+    spots += [(m.sparsity.value, m.accuracy.value) for m in means.means if m.scheduler != "dense"]
     shown = [spot for spot in spots if spot[1] >= study.floor] or spots
     # The dense arms are lines, not points, so that sparsity 0 does not stretch the axis.
     left = min((sparsity for sparsity, _ in shown), default=0.0)
@@ -98,8 +106,8 @@ def front_info(study: Study, outcome: Outcome) -> FrontInfo:
         steps=tuple((float(x), float(y)) for x, y in corners),
         knee=next((mark for mark in marks if mark.number == outcome.knee), None),
         floor=study.floor,
-        stopped=len(outcome.of("stopped")),
-        failed=len(outcome.of("failed")),
+        stopped=int(ended.get("stopped", 0)),
+        failed=int(ended.get("failed", 0)),
         x_low=max(0.0, math.floor(20 * (left - 0.01)) / 20),
         y_low=max(0.0, low - 2 * room),
         y_high=high + room,
@@ -135,8 +143,8 @@ def draw_front(
     _legend(figure, info, styles)
     _dense(figure, info, axis, size)
     _below(figure, info, styles, axis)
+    draw_means(figure, info.confirmed, styles, axis, info.y_low)
     _references(figure, info, styles, axis, size)
-    draw_means(figure, info.confirmed, styles, axis, (info.y_low, info.y_high))
     if info.knee is not None:
         ring = {"symbol": "circle-open", "size": 24, "color": theme.INK, "line": {"width": 1.5}}
         _points(figure, [info.knee], axis, "knee", marker=ring, hoverinfo="skip")
@@ -189,7 +197,7 @@ def _legend(figure: go.Figure, info: FrontInfo, styles: dict[str, Style]) -> Non
     ]
     kinds = (
         (len(info.of("dominated")), "dominated", "circle-open", 8),
-        (len(info.of("infeasible")), "violate a constraint", "x", 8),
+        (len(info.of("infeasible")), "infeasible (constraint)", "x", 8),
         (len(info.of("below floor")), f"below {100 * info.floor:.0f} % (floor)", "triangle-down", 8),
         (len(info.of("reference")), "reference arms", "circle", 10),
         (sum(not mean.reference for mean in info.confirmed.means), "confirmed means", "circle-open", 10),

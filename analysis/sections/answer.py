@@ -128,9 +128,9 @@ def _table(material: Material, bands: dict[float, Band]) -> Table:
     study = material.study
     columns = [
         Column("Sparsity at least"), Column("Best trial"), Column("Schedule", False), Column(text.RATIO),
-        Column("Sparsity"), Column(study.label(study.accuracy)), Column("Test accuracy"), Column("Trainings"),
-        Column("To dense, points"), Column("Best reference arm", False), Column("Its accuracy"),
-        Column("Gain, points"),
+        Column("Sparsity"), Column(study.label(study.accuracy)), Column("Test accuracy"),
+        Column("Gain, points"), Column("Over the best arm", False), Column("To dense, points"),
+        Column("Trainings"),
     ]  # fmt: skip
     rows = [[Cell(text.percent(least, 0), least), *_cells(material, entry)] for least, entry in bands.items()]
     sizes = f"n = {text.count(study.samples(study.accuracy.rpartition('_')[2]), 'validation sample')}"
@@ -149,21 +149,23 @@ def _table(material: Material, bands: dict[float, Band]) -> Table:
 def _cells(material: Material, entry: Band) -> list[Cell]:
     study, row, arm = material.study, entry.best, entry.reference
     none = Cell(text.DASH)
-    cells = [Cell("none"), none, none, none, none, none, none, none]
-    if row is not None:
-        runs = entry.accuracy.n if entry.confirmed is not None else 1
-        cells = [
-            trial(row),
-            schedule(row["scheduler"], material),
-            value(row["threshold_ratio"]),
-            estimate(entry.sparsity),
-            estimate(entry.accuracy),
-            estimate(entry.test),
-            Cell(str(runs), runs),
-            gain(entry.gap),
-        ]
-    if arm is None:
-        return [*cells, Cell("none reaches it"), none, none]
-    low = " (below floor)" if entry.reference_accuracy.value < study.floor else ""
-    name = Cell(text.ratio_name(arm) + low)
-    return [*cells, name, estimate(entry.reference_accuracy), gain(entry.gain)]
+    over = [none, Cell("none reaches it")]
+    if arm is not None:
+        mean = entry.reference_accuracy
+        low = ", below floor" if mean.value < study.floor else ""
+        name = f"{text.ratio_name(arm)}: {text.percent(mean.value)}{low}"
+        over = [gain(entry.gain), Cell(name)]
+    if row is None:
+        return [Cell("none"), none, none, none, none, none, *over, none, none]
+    runs = entry.accuracy.n if entry.confirmed is not None else 1
+    return [
+        trial(row),
+        schedule(row["scheduler"], material),
+        value(row["threshold_ratio"]),
+        value(entry.sparsity.value, "fraction"),
+        estimate(entry.accuracy),
+        estimate(entry.test),
+        *over,
+        gain(entry.gap),
+        Cell(str(runs), runs),
+    ]

@@ -19,14 +19,19 @@ def front(material: Material) -> Section:
     study, outcome = material.study, material.outcome
     info = front_info(study, outcome)
     title = "Accuracy against sparsity"
-    sizes = {
-        "dominated": len(outcome.of("dominated")),
-        "violating a constraint": len(outcome.of("infeasible")),
-        f"below the accuracy floor of {text.percent(study.floor, 0)}": len(outcome.of("below floor")),
-        "stopped early": info.stopped,
-        "failed": info.failed,
+    # Of the search alone: failures of arms and of confirming runs are in the table of all trials.
+    ended = outcome.trials.loc[outcome.trials["kind"] == "search", "outcome"].value_counts()
+    words = {
+        "dominated": "dominated",
+        "infeasible": "violating a constraint",
+        "below floor": f"below the accuracy floor of {text.percent(study.floor, 0)}",
+        "stopped": "stopped early",
+        "failed": "failed",
     }
-    counted = text.listing([f"{n} {word}" for word, n in sizes.items() if n]) or "none dominated"
+    counted = (
+        text.listing([f"{ended[key]} {word}" for key, word in words.items() if key in ended])
+        or "none dominated"
+    )
     if not info.marks and not info.dense:
         return Section("front", title, f"There is nothing to plot: {counted}.", missing=NEEDS)
     finding = _finding(material, info, counted)
@@ -45,7 +50,8 @@ def front(material: Material) -> Section:
     if info.confirmed.means:
         caption += (
             f" Hollow marks with bars: means over fresh seeds with 95{text.NBSP}% intervals; dotted: from "
-            "the value that the search saw to the mean; ink line: the confirmed front."
+            "the value that the search saw to the mean; ink line: the confirmed front. Reference arms that "
+            "were trained again stand at their means."
         )
     if len(study.objectives) > 2:
         caption += (
@@ -77,7 +83,7 @@ def _finding(material: Material, info: FrontInfo, counted: str) -> str:
     arms = outcome.references[outcome.references["scheduler"] != "dense"]
     if len(arms):
         best = rows[study.objectives].to_numpy(dtype=float)
-        covered = sum(_covered(arm, best, study.maximize) for arm in arms[study.objectives].to_numpy(float))
+        covered = _covered(arms[study.objectives].to_numpy(dtype=float), best, study.maximize)
         sentence += f" The front dominates {covered} of {text.count(len(arms), 'pruned reference arm')}."
     reference = [
         f"{study.label(name).lower()} {text.by_unit(low, study.unit(name))}"
@@ -90,10 +96,26 @@ def _finding(material: Material, info: FrontInfo, counted: str) -> str:
     return sentence + (
         f". Of {text.count(len(tried), 'configuration')} trained again with fresh seeds, "
         f"{len(outcome.confirmed_front)} form the confirmed front: hypervolume "
-        f"{text.number(outcome.confirmed_hypervolume)} of the means."
+        f"{text.number(outcome.confirmed_hypervolume)} of the means{_means(material)}."
     )
 
 
-def _covered(arm: pareto.Floats, front: pareto.Floats, maximize: tuple[bool, ...]) -> bool:
-    """True if some row of the front dominates the arm."""
-    return not bool(pareto.non_dominated(np.vstack([front, arm]), maximize)[-1])
+def _means(material: Material) -> str:
+    """How many confirmed arms the confirmed front dominates, mean against mean."""
+    study, outcome = material.study, material.outcome
+    parts = [part for part in outcome.configurations if len(part.runs)]
+    arms = [part for part in parts if part.is_reference and part.row["scheduler"] != "dense"]
+    best = [part for part in parts if part.number in outcome.confirmed_front]
+    if not arms:
+        return ""
+    theirs, ours = (
+        np.array([[part.mean(name).value for name in study.objectives] for part in some])
+        for some in (arms, best)
+    )
+    covered = _covered(theirs, ours, study.maximize)
+    return f", which dominate {covered} of {text.count(len(arms), 'confirmed reference arm')}"
+
+
+def _covered(arms: pareto.Floats, front: pareto.Floats, maximize: tuple[bool, ...]) -> int:
+    """How many rows of `arms` some row of the front dominates."""
+    return sum(not pareto.non_dominated(np.vstack([front, arm]), maximize)[-1] for arm in arms)

@@ -34,6 +34,7 @@ def test_every_trial_has_one_outcome(tmp_path: Path) -> None:
     assert outcome.front["number"].tolist() == [2, 3, 4]
     assert outcome.knee == 3
     assert outcome.hypervolume == pytest.approx(0.85 * 0.8 + 0.84 * 0.1 + 0.5 * 0.05)
+    assert outcome.configurations == outcome.confirmed_front == ()
     assert outcome.trials["error"].iloc[9] == "completed without finite objective values"
 
 
