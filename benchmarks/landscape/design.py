@@ -40,14 +40,15 @@ SHARES = {
     "free": 5,
 }
 RANGES = {
-    "final_threshold": (0.05, 0.7),  # log
+    "final_threshold": (0.05, 0.7),
     "window_start": (0.0, 0.3),
     "window_end": (0.5, 1.0),
-    "lr": (0.003, 0.03),  # log
+    "lr": (0.003, 0.03),
     "shape_rate": (-6.0, 6.0),
-    "shape_a": (0.5, 4.0),  # log
-    "shape_b": (0.5, 4.0),  # log
+    "shape_a": (0.5, 4.0),
+    "shape_b": (0.5, 4.0),
 }
+LOG = ("final_threshold", "lr", "shape_a", "shape_b")
 SOBOL_SEED = 20260  # of the scrambling
 POINTS_LOG2 = 11  # as long as the sequence gets
 REPLICATED = 8  # one configuration in eight is trained with three seeds
@@ -70,8 +71,7 @@ def simplex(v: np.ndarray) -> np.ndarray:
 
 def _between(name: str, v: float) -> float:
     low, high = RANGES[name]
-    log = name in ("final_threshold", "lr", "shape_a", "shape_b")
-    value = low * (high / low) ** v if log else low + (high - low) * v
+    value = low * (high / low) ** v if name in LOG else low + (high - low) * v
     return float(f"{value:.5g}")
 
 
