@@ -1,8 +1,8 @@
 """Compares searches on the recorded landscape: thirty replayed studies of each, all in the same epochs.
 
 ``python -m benchmarks.landscape.compare`` replays what is missing (one line a study in
-``runs/studies.jsonl``; can be stopped and given again), then writes ``results/search_comparison.parquet`` (every
-trial of every study) and ``results/search_comparison.md``. ``--table`` only writes these.
+``runs/studies.jsonl``; can be stopped and given again), then writes ``results/search_comparison.parquet``
+(every trial of every study) and ``results/search_comparison.md``. ``--table`` only writes these.
 """
 
 from __future__ import annotations

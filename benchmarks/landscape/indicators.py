@@ -9,10 +9,11 @@ from __future__ import annotations
 import numpy as np
 from scipy.stats import rankdata, wilcoxon
 
-from analysis.pareto import hypervolume, non_dominated
+from analysis.pareto import attainment, hypervolume, non_dominated
 
 REFERENCE = (0.1, 0.0)
 BOTH = (True, True)
+SHARES = (0.25, 0.5, 0.75)  # of the studies: the easiest surface last
 
 
 def volumes(observed: np.ndarray, true: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -39,10 +40,18 @@ def front_of(observed: np.ndarray, true: np.ndarray) -> np.ndarray:
     return np.asarray(true[non_dominated(observed, BOTH)])
 
 
-def attained(front: np.ndarray, sparsities: np.ndarray) -> np.ndarray:
-    """Best accuracy of the front's points at least that sparse, [k]; chance where there is none."""
-    reaches = front[:, 1] >= sparsities[:, None]
-    return np.max(np.where(reaches, front[:, 0], REFERENCE[0]), axis=1, initial=REFERENCE[0])
+def surfaces(fronts: list[np.ndarray], sparsities: np.ndarray) -> dict[float, np.ndarray]:
+    """Attainment surfaces read at given sparsities: the accuracy that 25, 50 and 75 % of the studies reach.
+
+    Chance where fewer studies than that have a network so sparse.
+    """
+    found = {}
+    for share in SHARES:
+        corners = attainment(fronts, share, BOTH)
+        reaches = corners[:, 1] >= sparsities[:, None]
+        best = np.where(reaches, corners[:, 0], REFERENCE[0])
+        found[share] = np.max(best, axis=1, initial=REFERENCE[0])
+    return found
 
 
 def a12(a: np.ndarray, b: np.ndarray) -> float:

@@ -167,9 +167,7 @@ def _optuna(kind: str, space: spaces.Space, floor: float | None = None) -> Make:
     return make
 
 
-def _listed(
-    points: Callable[[spaces.Space, int], Iterator[Any]], space: spaces.Space
-) -> Make:
+def _listed(points: Callable[[spaces.Space, int], Iterator[Any]], space: spaces.Space) -> Make:
     return lambda seed: Listed(points(space, seed))
 
 

@@ -82,7 +82,7 @@ class Landscape:
         """One training of the configuration with this seed."""
         text = canonical(fields)
         rng = _generator(text, seed)
-        accuracy, sparsity = self._noisy(text, rng)
+        accuracy, sparsity = (curve[0] for curve in self._noisy(text, rng, 1))
         if len(self._walls):
             wall_s = self._walls[rng.integers(len(self._walls))]
         else:  # recorded without times
@@ -94,8 +94,8 @@ class Landscape:
         return self._truth_of(canonical(fields))
 
     def _truth_of_text(self, text: str) -> np.ndarray:
-        draws = [self._noisy(text, _generator(text, -1 - k)) for k in range(TRUTH_SEEDS)]
-        return np.mean(draws, axis=0).T
+        draws = self._noisy(text, _generator(text, -1), TRUTH_SEEDS)
+        return np.stack([curve.mean(0) for curve in draws], axis=1)
 
     def _mean_of_text(self, text: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         x = features.describe(json.loads(text))[None]
@@ -104,10 +104,11 @@ class Landscape:
         distance = (((self._residuals.at - end) / self._residuals.at.std(0)) ** 2).sum(1)
         return accuracy, sparsity, np.argsort(distance, kind="stable")[:DONORS]
 
-    def _noisy(self, text: str, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    def _noisy(self, text: str, rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
+        """Accuracy and sparsity of ``n`` seeds, [n, 30] each."""
         accuracy, sparsity, donors = self._mean_of(text)
-        donor = donors[rng.integers(len(donors))]
-        sign = rng.choice([-1.0, 1.0])
+        donor = donors[rng.integers(len(donors), size=n)]
+        sign = rng.choice([-1.0, 1.0], size=(n, 1))
         hits = curves.SAMPLES * curves.accuracy_of(accuracy + sign * self._residuals.accuracy[donor])
         noisy = curves.sparsity_of(sparsity + sign * self._residuals.sparsity[donor])
         return np.round(hits) / curves.SAMPLES, noisy

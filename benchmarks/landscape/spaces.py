@@ -104,7 +104,7 @@ def grid(shapes: list[str], seed: int) -> Iterator[dict[str, Any]]:
     """
     shift = np.random.default_rng([seed, zlib.crc32("".join(shapes).encode())]).random()
     low, high = design.RANGES["final_threshold"]
-    for v in qmc.van_der_corput(1024):
+    for v in qmc.Halton(1, scramble=False).random(1024)[:, 0]:
         d = low * (high / low) ** ((v + shift) % 1.0)
         for shape in shapes:
             full = {"window_start": 0.0, "window_end": 1.0, "lr": design.LR}
