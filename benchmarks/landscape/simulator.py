@@ -122,7 +122,7 @@ def load(path: Path = RECORDED, model: str = MODEL) -> Landscape:
 def canonical(fields: Mapping[str, Any]) -> str:
     """The configuration as text, without what is the same for all, so that equal ones read equal."""
     kept = {name: fields[name] for name in curves.FIELDS if fields.get(name) is not None}
-    if kept.get("pruner") == "dense":
+    if kept.pop("pruner", "stds") == "dense":
         kept = {"pruner": "dense", "lr": kept["lr"]}
     return json.dumps({k: list(v) if np.ndim(v) else v for k, v in kept.items()}, sort_keys=True)
 
