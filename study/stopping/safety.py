@@ -28,13 +28,15 @@ class SafetyStop:
 
     def reason(self, number: int, row: Mapping[str, Any], final_threshold: float) -> str | None:
         """Why trial ``number`` should stop after this row, if it should."""
+        accuracy = row["accuracy_val"]
         settled = row["progress"] >= 0.5 and row["threshold"] >= final_threshold
-        guessing = row["accuracy_val"] <= self.chance + self.margin
+        # Filed rows have None for what is not finite. Such a training ends itself, as failed.
+        guessing = accuracy is not None and accuracy <= self.chance + self.margin
         self._collapsed[number] = self._collapsed.get(number, 0) + 1 if settled and guessing else 0
         if self._collapsed[number] < self.patience:
             return None
         what = "silent" if row["firing_rate"] == 0 else "at chance level"
         return (
-            f"collapsed: {what} (validation accuracy {row['accuracy_val']:.3f}) for {self.patience} epochs "
+            f"collapsed: {what} (validation accuracy {accuracy:.3f}) for {self.patience} epochs "
             f"after the threshold had reached its final value"
         )
