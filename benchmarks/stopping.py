@@ -285,7 +285,7 @@ def main(argv: list[str]) -> int:
         "of a stop and at the end. Epochs saved: beyond those that safety stops save alone. Last column: the",
         f"rate as the study itself would estimate it, from the {Stopping().stop_audit:.0%} of the sentenced",
         "trials that run on. Studies of one seed share trainings: intervals over all stops are too narrow.",
-        "The form of the forecast and the sizes of the noise were chosen on claims_digits.jsonl: on that file",
+        "Form of the forecast and sizes of the noise were chosen on claims_digits.jsonl: on that file",
         "pareto's figures are those of a rule that was fitted to it, the baselines' are not.",
         "",
     ]
