@@ -61,12 +61,6 @@ class Stopping(Group):
     stop_rule: str = Field("none", description=f"rule that compares trials: {', '.join(STOP_RULES)}")
     stop_peers: int = Field(3, ge=1, description="pareto: trials that must dominate before one is stopped")
     stop_from: float = Field(0.5, ge=0, lt=1, description="pareto, discard: progress before which none stops")
-    stop_noise: float = Field(
-        1.0, ge=0, le=100, description="pareto: standard deviations by which the others must be better"
-    )
-    stop_eta: float = Field(
-        3.0, gt=1, le=100, description="asha: share 1/eta goes on at a rung; pareto: at least 1/eta is spared"
-    )
     stop_audit: float = Field(
         0.15, ge=0, le=1, description="share of the trials to be stopped that runs on, to audit the rule"
     )
