@@ -197,7 +197,7 @@ def _legend(figure: go.Figure, info: FrontInfo, styles: dict[str, Style]) -> Non
     ]
     kinds = (
         (len(info.of("dominated")), "dominated", "circle-open", 8),
-        (len(info.of("infeasible")), "infeasible (constraint)", "x", 8),
+        (len(info.of("infeasible")), "infeasible", "x", 8),
         (len(info.of("below floor")), f"below {100 * info.floor:.0f} % (floor)", "triangle-down", 8),
         (len(info.of("reference")), "reference arms", "circle", 10),
         (sum(not mean.reference for mean in info.confirmed.means), "confirmed means", "circle-open", 10),

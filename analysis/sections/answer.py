@@ -154,7 +154,7 @@ def _cells(material: Material, entry: Band) -> list[Cell]:
         mean = entry.reference_accuracy
         low = ", below floor" if mean.value < study.floor else ""
         name = f"{text.ratio_name(arm)}: {text.percent(mean.value)}{low}"
-        over = [gain(entry.gain), Cell(name)]
+        over = [gain(entry.gain), Cell(name.replace(" ", text.NBSP))]
     if row is None:
         return [Cell("none"), none, none, none, none, none, *over, none, none]
     runs = entry.accuracy.n if entry.confirmed is not None else 1
