@@ -128,7 +128,7 @@ def walls(runs: curves.Runs) -> str:
     guess = np.empty(len(runs))
     for k in range(FOLDS):
         out = fold == k
-        guess[out] = MODELS["extra trees"](x[~out], total[~out, None])(x[out]).reshape(-1)
+        guess[out] = MODELS["extra trees"](x[~out], total[~out])(x[out])
     share = 1 - ((guess - total) ** 2).sum() / ((total - total.mean()) ** 2).sum()
     median, low, high = np.quantile(runs.wall_s[:, -1], [0.5, 0.1, 0.9])
     return (
