@@ -1,7 +1,7 @@
 """Ways to interpolate between configurations, each ``fit(x, y) -> predict(x)``; judged by ``validate.py``.
 
-x [n, features], y [n, outputs]: the curves on the scales of ``curves.py``. To add one: a function here and a
-row of ``MODELS``.
+x [n, features]; y [n, 60]: accuracy of every epoch, then sparsity, on the scales of ``curves.py``. To add
+one: a function here and a row of ``MODELS``.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy.optimize import minimize
 from sklearn.decomposition import PCA
-from sklearn.ensemble import ExtraTreesRegressor, HistGradientBoostingRegressor
+from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor, HistGradientBoostingRegressor
 from sklearn.neighbors import KNeighborsRegressor
 
 from benchmarks.landscape.features import SMOOTH
@@ -19,6 +19,7 @@ from benchmarks.landscape.features import SMOOTH
 Predict = Callable[[np.ndarray], np.ndarray]
 Fit = Callable[[np.ndarray, np.ndarray], Predict]
 
+HALF = -0.22  # accuracy_logit(0.5): below it a network has collapsed
 SUBSET = 500  # runs on which a Gaussian process chooses its length scales; then it is given all
 
 
@@ -115,6 +116,36 @@ def process(x: np.ndarray, y: np.ndarray) -> Predict:
     return predict
 
 
+def apart(fit: Fit) -> Fit:
+    """Accuracy and sparsity by a model each: what matters to the one need not matter to the other."""
+
+    def fitted(x: np.ndarray, y: np.ndarray) -> Predict:
+        models = [fit(x, part) for part in np.hsplit(y, 2)]
+        return lambda q: np.hstack([model(q) for model in models])
+
+    return fitted
+
+
+def split(x: np.ndarray, y: np.ndarray) -> Predict:
+    """Collapse is a cliff: one model for networks that keep half of their accuracy, another for the rest.
+
+    Trees say how likely a collapse is, p; the answer is the mean of both models' with weights 1 - p and p,
+    sharpened to p^2 / (p^2 + (1 - p)^2), because half-way between both is where few networks end.
+    """
+    alive = y[:, y.shape[1] // 2 - 1] > HALF
+    if min(alive.sum(), (~alive).sum()) < 10:
+        return apart(both)(x, y)
+    judge = ExtraTreesClassifier(300, min_samples_leaf=2, random_state=0).fit(x, ~alive)
+    standing, fallen = apart(both)(x[alive], y[alive]), apart(trees)(x[~alive], y[~alive])
+
+    def predict(q: np.ndarray) -> np.ndarray:
+        p = judge.predict_proba(q)[:, 1:]
+        p = p**2 / (p**2 + (1 - p) ** 2)
+        return (1 - p) * standing(q) + p * fallen(q)
+
+    return predict
+
+
 def both(x: np.ndarray, y: np.ndarray) -> Predict:
     """Mean of Gaussian process and trees: the one is smooth, the other knows cliffs."""
     members = [process(x, y), trees(x, y)]
@@ -122,9 +153,10 @@ def both(x: np.ndarray, y: np.ndarray) -> Predict:
 
 
 MODELS: dict[str, Fit] = {
-    "nearest neighbours": neighbours,
-    "extra trees": trees,
-    "boosting": boosting,
-    "Gaussian process": process,
-    "process and trees": both,
+    "nearest neighbours": apart(neighbours),
+    "extra trees": apart(trees),
+    "boosting": apart(boosting),
+    "Gaussian process": apart(process),
+    "process and trees": apart(both),
+    "collapse apart": split,
 }

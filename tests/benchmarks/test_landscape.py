@@ -138,7 +138,7 @@ def test_likelihood_has_the_gradient_of_finite_differences() -> None:
 @pytest.mark.parametrize("model", models.MODELS)
 def test_models_follow_a_smooth_function(model: str) -> None:
     runs = _smooth_runs()
-    x, y = features.matrix(runs.fields), curves.remaining_log(runs.sparsity)
+    x, y = features.matrix(runs.fields), curves.joined(runs.accuracy, runs.sparsity)
     held = np.arange(len(runs)) % 5 == 0
     held &= ~np.isin(runs.group, runs.group[~held])
     guess = models.MODELS[model](x[~held], y[~held])(x[held])
