@@ -41,6 +41,11 @@ def sparsity_of(log: np.ndarray) -> np.ndarray:
     return 1 - np.exp(np.clip(log, np.log(1e-4), 0.0))
 
 
+def joined(accuracy: np.ndarray, sparsity: np.ndarray) -> np.ndarray:
+    """Curves [n, 30] of both on their scales, side by side: [n, 60]."""
+    return np.hstack([accuracy_logit(accuracy), remaining_log(sparsity)])
+
+
 @dataclass(frozen=True)
 class Runs:
     """Recorded runs: ``fields`` of each, the configuration it belongs to, and its curves [n, 30]."""

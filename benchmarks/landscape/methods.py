@@ -16,14 +16,10 @@ import optuna
 from optuna.trial import TrialState
 
 from benchmarks.landscape import design, spaces
+from benchmarks.landscape.own import FLOOR, OBJECTIVES, STARTUP, Own
 from benchmarks.landscape.replay import Row, Search
-from study.search import Search as OwnSearch
-from study.spec import StudySpec
 
 Make = Callable[[int], Search]  # by the study's seed
-OBJECTIVES = ("accuracy_val", "sparsity_params")
-FLOOR = 0.5  # validation accuracy below which a trial is infeasible, for the searches that know constraints
-STARTUP = 8  # quasi-random trials before ours models anything
 LENGTH = design.BASE["epochs"]
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -114,42 +110,6 @@ class Stock:
             self.scheduler.on_trial_remove(None, SimpleNamespace(trial_id=str(number)))
         else:
             self.scheduler.on_trial_complete(None, SimpleNamespace(trial_id=str(number)), result)
-
-
-class Own:
-    """``study.search.Search`` as a study uses it: reference arms first, constraint, any sampler and space.
-
-    Its reference arms are asked, trained and paid for like every other trial.
-    """
-
-    def __init__(self, seed: int, sampler: str, schedulers: list[str]) -> None:
-        ranges = {
-            "schedulers": schedulers,
-            "threshold": design.RANGES["final_threshold"],
-            "start": design.RANGES["window_start"],
-            "end": design.RANGES["window_end"],
-        }
-        budget = {"sampler": sampler, "trials": 1000, "search_seed": seed, "startup": STARTUP}
-        spec = StudySpec(space=ranges, search={**budget, "accuracy_floor": FLOOR})
-        self.search = OwnSearch(spec, None)
-        self.numbers: dict[int, int] = {}
-
-    def ask(self, number: int) -> dict[str, Any] | None:
-        """Its next suggestion, whatever kind."""
-        suggestion = self.search.ask()
-        if suggestion is None:
-            return None
-        self.numbers[number] = suggestion.number
-        return {"pruner": "stds", "lr": design.LR} | suggestion.params
-
-    def report(self, number: int, row: Row) -> bool:
-        """Nothing is stopped."""
-        return False
-
-    def tell(self, number: int, rows: list[Row], stopped: bool) -> None:
-        """COMPLETE, or PRUNED without values."""
-        values = None if stopped else {name: rows[-1][name] for name in OBJECTIVES}
-        self.search.tell(self.numbers.pop(number), "PRUNED" if stopped else "COMPLETE", values)
 
 
 def _optuna(kind: str, space: spaces.Space, floor: float | None = None) -> Make:

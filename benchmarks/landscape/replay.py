@@ -15,8 +15,12 @@ import numpy as np
 
 from benchmarks.landscape.features import course
 from benchmarks.landscape.simulator import Curves
+from trainables.schedules import learning_rates
 
 Row = dict[str, Any]
+
+STEPS = 570  # of a training: 30 epochs of 19 batches
+LR_SUM = float(learning_rates("cosine", 1.0, STEPS).sum())  # of the learning rates, for an initial rate of 1
 
 
 class Search(Protocol):
@@ -50,10 +54,10 @@ class Trial:
 
 
 def rows_of(fields: dict[str, Any], curves: Curves) -> list[Row]:
-    """The rows that a trial reports, under the names of ``trainables/metrics.py``."""
+    """The rows that a trial reports, under the names of ``trainables/metrics.py``; threshold in weights."""
     epochs = len(curves.accuracy)
     progress = np.arange(1, epochs + 1) / epochs
-    threshold = course(fields, progress)
+    threshold = course(fields, progress) * fields["lr"] * LR_SUM
     return [
         {
             "epoch": i + 1,

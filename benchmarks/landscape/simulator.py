@@ -65,8 +65,7 @@ class Landscape:
 
     def __init__(self, runs: curves.Runs, model: str = MODEL) -> None:
         x = features.matrix(runs.fields)
-        self._accuracy = MODELS[model](x, curves.accuracy_logit(runs.accuracy))
-        self._sparsity = MODELS[model](x, curves.remaining_log(runs.sparsity))
+        self._predict = MODELS[model](x, curves.joined(runs.accuracy, runs.sparsity))
         self._residuals = residuals(runs)
         self._walls = runs.wall_s
         # draws depend on the configuration's text alone, so its mean is worked out once
@@ -76,7 +75,8 @@ class Landscape:
     def means(self, configurations: list[dict[str, Any]]) -> tuple[np.ndarray, np.ndarray]:
         """Accuracy and sparsity [n, 30] without noise (medians over seeds rather than means)."""
         x = features.matrix(configurations)
-        return curves.accuracy_of(self._accuracy(x)), curves.sparsity_of(self._sparsity(x))
+        accuracy, sparsity = np.hsplit(self._predict(x), 2)
+        return curves.accuracy_of(accuracy), curves.sparsity_of(sparsity)
 
     def run(self, fields: Mapping[str, Any], seed: int) -> Curves:
         """One training of the configuration with this seed."""
@@ -99,7 +99,7 @@ class Landscape:
 
     def _mean_of_text(self, text: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         x = features.describe(json.loads(text))[None]
-        accuracy, sparsity = self._accuracy(x)[0], self._sparsity(x)[0]
+        accuracy, sparsity = np.hsplit(self._predict(x)[0], 2)
         end = np.array([accuracy[-1], sparsity[-1]])
         distance = (((self._residuals.at - end) / self._residuals.at.std(0)) ** 2).sum(1)
         return accuracy, sparsity, np.argsort(distance, kind="stable")[:DONORS]

@@ -18,7 +18,7 @@ from scipy.stats import spearmanr
 
 from analysis.pareto import non_dominated
 from benchmarks.landscape import curves, features, simulator
-from benchmarks.landscape.models import MODELS
+from benchmarks.landscape.models import MODELS, trees
 
 RESULTS = Path(__file__).parents[1] / "results"
 FOLDS = 10
@@ -29,14 +29,14 @@ ALIVE = 0.5  # accuracy above which a network has not collapsed
 def held_out(runs: curves.Runs, model: str, folds: int = FOLDS) -> tuple[np.ndarray, np.ndarray]:
     """Accuracy and sparsity [n, 30] of every run, predicted without its configuration."""
     x = features.matrix(runs.fields)
-    scales = (curves.accuracy_logit(runs.accuracy), curves.remaining_log(runs.sparsity))
+    y = curves.joined(runs.accuracy, runs.sparsity)
     fold = np.random.default_rng(0).permutation(runs.group.max() + 1)[runs.group] % folds
-    predicted = [np.empty_like(y) for y in scales]
+    guess = np.empty_like(y)
     for k in range(folds):
         out = fold == k
-        for y, guess in zip(scales, predicted, strict=True):
-            guess[out] = MODELS[model](x[~out], y[~out])(x[out])
-    return curves.accuracy_of(predicted[0]), curves.sparsity_of(predicted[1])
+        guess[out] = MODELS[model](x[~out], y[~out])(x[out])
+    accuracy, sparsity = np.hsplit(guess, 2)
+    return curves.accuracy_of(accuracy), curves.sparsity_of(sparsity)
 
 
 def near_front(runs: curves.Runs) -> np.ndarray:
@@ -128,7 +128,7 @@ def walls(runs: curves.Runs) -> str:
     guess = np.empty(len(runs))
     for k in range(FOLDS):
         out = fold == k
-        guess[out] = MODELS["extra trees"](x[~out], total[~out, None])(x[out]).reshape(-1)
+        guess[out] = trees(x[~out], total[~out])(x[out])
     share = 1 - ((guess - total) ** 2).sum() / ((total - total.mean()) ** 2).sum()
     median, low, high = np.quantile(runs.wall_s[:, -1], [0.5, 0.1, 0.9])
     return (

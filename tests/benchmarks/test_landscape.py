@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from benchmarks.landscape import curves, design, features, models, pack, spaces
+from benchmarks.landscape import curves, design, features, models, pack, record, spaces
 from benchmarks.landscape.replay import Row, replay, rows_of
 from benchmarks.landscape.simulator import Curves, Landscape, canonical
+from trainables.assembly import final_threshold
 from trainables.config import TrainConfig
 
 
@@ -55,6 +58,14 @@ def test_stick_breaking_is_uniform_on_the_simplex() -> None:
 def test_one_of_every_eight_configurations_has_three_seeds() -> None:
     seeds = Counter(job["number"] for job in design.jobs(80) if job["kind"] == "sample")
     assert Counter(seeds.values()) == {3: 10, 1: 70}
+
+
+def test_a_torn_line_is_cut_off_and_its_run_repeated(tmp_path: Path) -> None:
+    first, second, *_ = design.jobs(1)
+    path = tmp_path / "digits.jsonl"
+    path.write_text(json.dumps(first) + "\n" + json.dumps(second)[:-9])
+    assert len(record.known(path)) == 1
+    assert path.read_text() == json.dumps(first) + "\n"
 
 
 # --- features -------------------------------------------------------------------------------------------
@@ -114,10 +125,20 @@ def test_scales_invert() -> None:
     assert np.allclose(curves.sparsity_of(curves.remaining_log(sparsity)), sparsity)
 
 
+def test_likelihood_has_the_gradient_of_finite_differences() -> None:
+    rng = np.random.default_rng(0)
+    z, y = rng.normal(size=(25, 3)), rng.normal(size=(25, 2))
+    theta = np.array([0.3, 1.2, -0.4, -2.0])
+    _, gradient = models.likelihood(theta, z, y)
+    for i, step in enumerate(1e-5 * np.eye(4)):
+        slope = (models.likelihood(theta + step, z, y)[0] - models.likelihood(theta - step, z, y)[0]) / 2e-5
+        assert gradient[i] == pytest.approx(slope, rel=1e-5, abs=1e-7)
+
+
 @pytest.mark.parametrize("model", models.MODELS)
 def test_models_follow_a_smooth_function(model: str) -> None:
     runs = _smooth_runs()
-    x, y = features.matrix(runs.fields), curves.remaining_log(runs.sparsity)
+    x, y = features.matrix(runs.fields), curves.joined(runs.accuracy, runs.sparsity)
     held = np.arange(len(runs)) % 5 == 0
     held &= ~np.isin(runs.group, runs.group[~held])
     guess = models.MODELS[model](x[~held], y[~held])(x[held])
@@ -217,9 +238,12 @@ def test_a_stop_at_the_last_epoch_is_an_end() -> None:
     assert search.events[-1] == ("end", 0)
 
 
-def test_rows_have_the_schedules_threshold() -> None:
-    rows = rows_of(_fields(final_threshold=0.4), _lasting(1.0, 4))
-    assert np.allclose([row["threshold"] for row in rows], [0.1, 0.2, 0.3, 0.4])
+@pytest.mark.parametrize("lr", [0.01, 0.003])
+def test_rows_end_at_the_threshold_that_a_training_ends_at(lr: float) -> None:
+    fields = _fields(final_threshold=0.4, lr=lr, window_end=0.5)
+    rows = rows_of(fields, _lasting(1.0, 4))
+    final = final_threshold(TrainConfig(**design.BASE, **fields))
+    assert np.allclose([row["threshold"] for row in rows], [final / 2, final, final, final])
 
 
 # --- searches' spaces -----------------------------------------------------------------------------------
