@@ -63,9 +63,8 @@ def conduct(spec: StudySpec, address: str | None, command: str, console: Console
             store.update(**described | kept, state="running")
         recorder = Recorder(agenda, store)
         slots = tuning.slots(spec, cpus)
-        for notice in [search.notice, *store.notices]:
-            if notice:
-                console.print(notice, style="yellow", highlight=False, soft_wrap=True)
+        for notice in [*search.notices, *store.notices]:
+            console.print(notice, style="yellow", highlight=False, soft_wrap=True)
         startup_s = time.perf_counter() - started
         with Display(recorder, slots, console):
             tuning.run(recorder, spec, slots, cpus)

@@ -21,6 +21,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
+import numpy as np
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.samplers import BaseSampler
@@ -127,7 +128,9 @@ class Model(BaseSampler):
         """Values of what the joint model covers."""
         if self.joint is None or not search_space:
             return {}
-        return self.joint.sample_relative(cast(Study, Settled(study)), trial, search_space)
+        # Where all results are equal the Gaussian process divides 0 by 0, and goes on without that number.
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return self.joint.sample_relative(cast(Study, Settled(study)), trial, search_space)
 
     def sample_independent(
         self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
 from study.stopping.protocol import Floats
 
 Mask = NDArray[np.bool_]
+Places = NDArray[np.int64]
 
 
 def dominators(points: Floats, point: Floats) -> Mask:
@@ -15,45 +18,53 @@ def dominators(points: Floats, point: Floats) -> Mask:
     return np.asarray((points >= point).all(axis=1) & (points > point).any(axis=1))
 
 
-def first_front(points: Floats) -> Mask:
-    """Mask [n] of the rows that no other row dominates; equal rows stay together.
+def fronts(points: Floats) -> Iterator[Places]:
+    """Indices of the front of ``points`` [n, m], then of the front of the rest, and so on (Deb et al. 2002).
 
-    Two objectives: sorted by the first, a row is dominated if an earlier one is as good in the second;
-    O(n log n). More: every row against the front so far, O(n |front|).
+    Equal rows stay together. Sorted once; then a front costs O(rows left) with two objectives, O(rows left x
+    front) with more.
     """
-    front = np.zeros(len(points), dtype=np.bool_)
-    order = np.lexsort(-points.T[::-1])  # best first: only an earlier row can dominate
-    ranked = points[order]
-    if points.shape[1] == 2 and len(points):
-        best = np.maximum.accumulate(ranked[:, 1])
-        before = np.append(-np.inf, best[:-1])
-        repeats = np.append(False, (ranked[1:] == ranked[:-1]).all(axis=1))
-        keep = ranked[:, 1] > before
-        # an equal row shares the fate of the first of its kind
-        first_of_kind = np.maximum.accumulate(np.where(repeats, 0, np.arange(len(ranked))))
-        front[order] = keep[first_of_kind]
-        return front
-    kept = np.empty((0, points.shape[1]))
-    for index, row in zip(order, ranked, strict=True):
-        if not dominators(kept, row).any():
-            front[index] = True
-            kept = np.vstack([kept, row])
+    left = np.lexsort(-points.T[::-1])  # best first: only an earlier row can dominate
+    while len(left):
+        front = (_sweep if points.shape[1] == 2 else _scan)(points[left])
+        yield left[front]
+        left = left[~front]
+
+
+def _sweep(rows: Floats) -> Mask:
+    """Front of rows [n, 2] sorted best first: better in the second objective than all before."""
+    best = np.maximum.accumulate(rows[:, 1])
+    front = np.append(True, rows[1:, 1] > best[:-1])
+    repeats = np.append(False, (rows[1:] == rows[:-1]).all(axis=1))
+    if repeats.any():  # an equal row shares the fate of the first of its kind
+        front = front[np.maximum.accumulate(np.where(repeats, 0, np.arange(len(rows))))]
+    return np.asarray(front)
+
+
+def _scan(rows: Floats) -> Mask:
+    """Front of rows [n, m] sorted best first: each against the front so far."""
+    front = np.zeros(len(rows), dtype=np.bool_)
+    for index, row in enumerate(rows):
+        front[index] = not dominators(rows[:index][front[:index]], row).any()
     return front
 
 
-def ranks(points: Floats) -> NDArray[np.int64]:
-    """Non-domination rank [n]: 0 for the front, 1 for the front of the rest, and so on (Deb et al. 2002)."""
+def first_front(points: Floats) -> Mask:
+    """Mask [n] of the rows that no other row dominates; equal rows stay together."""
+    mask = np.zeros(len(points), dtype=np.bool_)
+    mask[next(fronts(points), [])] = True
+    return mask
+
+
+def ranks(points: Floats) -> Places:
+    """Non-domination rank [n]: 0 on the front, 1 on the front of the rest, and so on."""
     rank = np.zeros(len(points), dtype=np.int64)
-    left = np.arange(len(points))
-    level = 0
-    while len(left):
-        front = first_front(points[left])
-        rank[left[front]] = level
-        left, level = left[~front], level + 1
+    for level, front in enumerate(fronts(points)):
+        rank[front] = level
     return rank
 
 
-def epsilon_net(points: Floats) -> NDArray[np.int64]:
+def epsilon_net(points: Floats) -> Places:
     """Places [n] of the rows of one front in an order that covers it evenly: 0 is taken first.
 
     The row that is best in the first objective, then always the row farthest from all taken before

@@ -248,7 +248,7 @@ class TestEpochs:
 def test_finished_only_when_every_planned_trial_has_ended(books: Recorder) -> None:
     changes = []
     books.on_change = lambda: changes.append(len(books.ended))
-    for ended in range(5):  # three searched, dense, linear
+    for ended in range(7):  # three searched, four reference arms
         assert not books.finished
         suggestion = books.next()
         assert suggestion is not None
