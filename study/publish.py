@@ -83,7 +83,8 @@ class Published:
                 raise
             kept = self.path.with_name(f"{self.path.stem}-damaged{self.path.suffix}")
             self.path.replace(kept)
-            self.notice = f"{self.path.name} was damaged: made anew from the log, the old one is {kept.name}"
+            why = f"{self.path.name} was damaged ({said(_cause(error))})"
+            self.notice = f"{why}: made anew from the log, the old one is {kept.name}"
             return self._connect()
 
     def _connect(self) -> optuna.Study:
@@ -95,9 +96,27 @@ class Published:
         study = optuna.create_study(
             storage=self._storage, study_name=self.name, directions=list(self.directions), load_if_exists=True
         )
-        self._there = {trial.user_attrs.get("number", -1) for trial in study.get_trials(deepcopy=False)}
+        self._there = self._compared(study.get_trials(deepcopy=False))
         self._study = study
         return study
+
+    def _compared(self, found: list[FrozenTrial]) -> set[int]:
+        """Numbers of the trials in the file; ValueError where it is not a copy of what has ended.
+
+        All that has ended is waiting when the file is opened. Optuna counts rows to number a new one, so a row
+        that is missing in the middle cannot be filled in.
+        """
+        ended = {trial.user_attrs["number"]: trial for trial in self._waiting}
+        for place, trial in enumerate(found):
+            ours = ended.get(trial.user_attrs.get("number", -1))
+            same = ours and (trial.state, trial.values, trial.params) == (
+                ours.state,
+                ours.values,
+                ours.params,
+            )
+            if trial.number != place or not same:
+                raise ValueError(f"its row {place} is not the log's")
+        return {trial.user_attrs["number"] for trial in found}
 
     def _release(self) -> None:
         if hasattr(self, "_storage"):
