@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,12 @@ from trainables.metrics import METRICS
 TIMES = ("started_at", "ended_at", "retries")  # of a trial's line: what may differ from run to run
 COLLAPSE = 0.5  # D from which a made-up training ends at chance level
 ARMS = ["dense", "linear", "sine", "slats"]
+THREE = {  # a space of three points: three schedules, everything else fixed
+    "schedulers": ["linear", "sine", "slats"],
+    "threshold": [0.3, 0.3],
+    "start": [0.1, 0.1],
+    "end": [0.9, 0.9],
+}
 
 
 def make(trials: int = 4, epochs: int = 2, **groups: Any) -> StudySpec:
@@ -39,9 +45,12 @@ def make(trials: int = 4, epochs: int = 2, **groups: Any) -> StudySpec:
 
 
 @contextmanager
-def opened(spec: StudySpec, folder: Path) -> Iterator[Recorder]:
+def opened(
+    spec: StudySpec, folder: Path, arrange: Callable[[Store], None] = lambda store: None
+) -> Iterator[Recorder]:
     """The books of a new or an interrupted study, put together as ``study.conduct`` does."""
     store = Store(folder)
+    arrange(store)
     if (folder / "study.json").exists():
         store.load()
     asked, ended = store.asked.read(), store.trials.read()
@@ -117,8 +126,8 @@ def told(folder: Path) -> dict[int, tuple[str, dict[str, Any], list[float] | Non
     (name,) = optuna.get_all_study_names(storage)
     found = {}
     for trial in optuna.load_study(study_name=name, storage=storage).trials:
-        if "duplicate_of" not in trial.user_attrs:  # of a number that was asked again the last one counts
-            found[trial.user_attrs["number"]] = (trial.state.name, trial.params, trial.values)
+        assert trial.user_attrs["number"] not in found
+        found[trial.user_attrs["number"]] = (trial.state.name, trial.params, trial.values)
     storage.remove_session()
     storage.engine.dispose()
     return found

@@ -14,7 +14,7 @@ from study.agenda import Agenda, Suggestion
 from study.confirm import seeds
 from study.search import REDRAWS, Search
 from study.spec import SAMPLERS, StudySpec
-from tests.study.made import ARMS, make, row
+from tests.study.made import ARMS, THREE, make, row
 
 NAMED = [name for name in SAMPLERS if name != "auto"]
 
@@ -79,17 +79,10 @@ def test_the_choice_of_auto_is_made_once_and_kept() -> None:
 
 
 class TestDuplicates:
-    """A space of three points: three schedules, everything else fixed."""
-
-    SPACE = {
-        "schedulers": ["linear", "sine", "slats"],
-        "threshold": [0.3, 0.3],
-        "start": [0.1, 0.1],
-        "end": [0.9, 0.9],
-    }
+    """In a space of three points."""
 
     def test_redrawn_while_there_is_something_new_and_then_run_with_another_seed(self) -> None:
-        spec = make(6, search={"sampler": "random"}, space=self.SPACE)
+        spec = make(6, search={"sampler": "random"}, space=THREE)
         with asking(spec) as agenda:
             asked = [one for _ in range(len(ARMS) + 6) if (one := agenda.next())]
             drawn = agenda.search.study.trials
@@ -112,7 +105,7 @@ class TestDuplicates:
 
     def test_seeds_of_repeated_configurations_are_none_of_the_confirmation(self) -> None:
         """Else the confirmation would count the lucky run that it should check."""
-        spec = make(12, search={"sampler": "random", "confirm": 100}, space=self.SPACE)
+        spec = make(12, search={"sampler": "random", "confirm": 100}, space=THREE)
         with asking(spec) as agenda:
             asked = [one for _ in range(len(ARMS) + 12) if (one := agenda.next())]
         repeated = {one.config.seed for one in asked} - {spec.train.seed}
