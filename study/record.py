@@ -68,11 +68,7 @@ class Recorder:
         if self.broken:
             return None
         before = len(self.agenda.asked)
-        try:
-            suggestion = self.agenda.next()
-        except OSError as error:  # of the database
-            self.broken = error
-            return None
+        suggestion = self.agenda.next()
         if suggestion is None:
             return None
         if len(self.agenda.asked) > before:
@@ -170,7 +166,7 @@ class Recorder:
             return
         self.stops.end(line["number"], trial.row, feasible=feasible(line))
         self.ended.append(line)
-        self._write(self.agenda.end, line)  # the database is a file too
+        self.agenda.end(line)
         self._keep_networks(line)
 
     def audit(self) -> dict[str, Any] | None:

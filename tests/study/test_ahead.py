@@ -14,7 +14,7 @@ from study.samplers import sampler
 from study.spec import Budget
 
 
-@pytest.fixture()
+@pytest.fixture
 def ahead() -> Iterator[Ahead[int]]:
     result: Ahead[int] = Ahead()
     yield result
