@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from threading import TIMEOUT_MAX  # seconds; infinity overflows
 from typing import Any, Self
 
 from study import confirm, space
@@ -149,7 +149,7 @@ class Agenda:
         if self.search.slow and not self._ahead.busy:
             self._ahead.start(lambda: self.search.suggest(number))
         if self._ahead.busy:  # with nothing running nobody waits for this thread
-            found = self._ahead.poll(0.0 if self._open else math.inf)
+            found = self._ahead.poll(0.0 if self._open else TIMEOUT_MAX)
         else:
             found = self.search.suggest(number)
         if found is None:

@@ -177,6 +177,9 @@ def _conclude(
     def say(text: Any) -> None:
         console.print(text, highlight=False, soft_wrap=True)
 
+    published = recorder.agenda.search.published
+    if published is not None and published.problem:
+        say(published.problem)
     for line in recorder.ended:
         if line["state"] == "FAIL":
             say(f"failed  {describe(line)}")

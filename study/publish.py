@@ -7,6 +7,7 @@ database that was locked, damaged or lost would have ended the study. Now it is 
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,9 +15,19 @@ from pathlib import Path
 import optuna
 from optuna.trial import FrozenTrial
 
+from trainables.errors import said
 from trainables.metrics import Direction
 
 BUSY_S = 5.0  # how long another program may hold the database before the copy waits for the next trial
+# Of SQLite: the file may be whole, but nothing can be written now.
+BUSY = {
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_IOERR,
+}
 SHARE = 10  # a study runs at least this many times as long as it copies (some 20 ms a trial)
 
 
@@ -55,8 +66,7 @@ class Published:
                 del self._waiting[0]
             self.problem = None
         except Exception as error:  # SQLAlchemy, sqlite3 and Optuna each have their own
-            first = str(error).splitlines()[0] if str(error) else ""
-            self.problem = f"{self.path.name} is behind ({type(error).__name__}: {first})"
+            self.problem = f"{self.path.name} is behind ({said(_cause(error))})"
 
     def close(self) -> None:
         """Try once more, and release the file."""
@@ -69,7 +79,7 @@ class Published:
             return self._connect()
         except Exception as error:
             self._release()
-            if "locked" in str(error):
+            if getattr(_cause(error), "sqlite_errorcode", 0) & 0xFF in BUSY:  # above: which kind of it
                 raise
             kept = self.path.with_name(f"{self.path.stem}-damaged{self.path.suffix}")
             self.path.replace(kept)
@@ -94,3 +104,10 @@ class Published:
             self._storage.remove_session()
             self._storage.engine.dispose()
         self._study = None
+
+
+def _cause(error: BaseException) -> BaseException:
+    """What SQLite said: SQLAlchemy wraps it, and Optuna does again, in words that name no lock."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return error

@@ -165,8 +165,8 @@ class Recorder:
         if self.broken:
             return
         self.stops.end(line["number"], trial.row, feasible=feasible(line))
-        self.ended.append(line)
         self.agenda.end(line)
+        self.ended.append(line)
         self._keep_networks(line)
 
     def audit(self) -> dict[str, Any] | None:

@@ -23,6 +23,7 @@ from trainables.config import TrainConfig, build
 
 Line = Mapping[str, Any]
 REDRAWS = 8  # of a suggestion that was run before, until it is taken nonetheless with another seed
+SEED_AGAIN = 101  # the 100 seeds that follow the training's own are the confirmation's: fresh there
 ENDED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 
 
@@ -59,6 +60,7 @@ class Search:
         """A reference arm: its parameters, and those of them that Optuna knows."""
         params = self.references[name]
         raw = space.raw(self.spec.space, params, self.spec.train) or {}  # {}: no point of the space
+        self._note(number, "reference", space.configure(self.spec.train, params))
         return params, self._enqueue(number, "reference", raw, name=name)
 
     def suggest(self, number: int) -> tuple[space.Params, dict[str, Any]]:
@@ -80,7 +82,7 @@ class Search:
                 trial.set_user_attr("duplicate_of", earlier)
                 self.study.tell(trial, state=TrialState.FAIL)
         else:  # a small space is exhausted: what is run again says more with a seed of its own
-            params = params | {"seed": (self.spec.train.seed + self._searched) % 2**31}
+            params = params | {"seed": (self.spec.train.seed + SEED_AGAIN + self._searched) % 2**31}
         self._trials[number] = trial
         self._note(number, "search", config)
         return params, trial.params
