@@ -122,10 +122,10 @@ def _use_idle_processes() -> None:
 def clear_abandoned(place: Path) -> None:
     """Remove what drivers that were killed have left in ``place``.
 
-    Only this user's folders, and only those whose driver is dead: it holds a lock on a file in its folder, which
-    the kernel lets go of with the process. A number of a process, which another one may have by now, or one in
-    another container, would tell less. A folder without that file is left alone: its driver may be about to
-    make it.
+    Only this user's folders, and only those whose driver is dead: it holds a lock on a file in its folder,
+    which the kernel lets go of with the process. The number of a process would tell less: another one may
+    have it by now, or has it in another container. A folder without that file stays: a driver may be about
+    to make it.
     """
     for folder in place.glob(f"{SCRATCH}*"):
         with suppress(OSError):  # BlockingIOError: the driver lives

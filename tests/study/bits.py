@@ -1,4 +1,4 @@
-"""Whether a study that was killed and resumed is the one that was left alone, bit for bit but for the clock."""
+"""Whether a study that was killed and resumed is the one that was left alone: every bit but the clock's."""
 
 from __future__ import annotations
 
