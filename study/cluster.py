@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import logging
 import os
 import secrets
@@ -9,12 +10,13 @@ import shutil
 import socket
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from study.provenance import cores
 from trainables.errors import ConfigError
 
+SCRATCH = "spinetune-"  # prefix of a driver's folder for its Ray
 ANSWER_S = 5.0  # a cluster that has not answered by then does not answer
 
 # Read by Ray when it is imported or initialised, and inherited by every process that it starts.
@@ -24,6 +26,7 @@ ENVIRONMENT = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # our store writes rows; three more copies cost half the rate
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
     "RAY_CHDIR_TO_TRIAL_DIR": "0",  # relative paths of a spec mean the launch folder
+    "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",  # a traceback for every killed worker; study.tuning says it in a line
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # CPU trials keep CUDA_VISIBLE_DEVICES; silences a warning
 }
 LOCAL_ENVIRONMENT = {
@@ -116,13 +119,33 @@ def _use_idle_processes() -> None:
     class_cache.ENV_VARS_TO_PROPAGATE.clear()
 
 
+def clear_abandoned(place: Path) -> None:
+    """Remove what drivers that were killed have left in ``place``.
+
+    Only this user's folders, and only those whose driver is dead: it holds a lock on a file in its folder,
+    which the kernel lets go of with the process. The number of a process would tell less: another one may
+    have it by now, or has it in another container. A folder without that file stays: a driver may be about
+    to make it.
+    """
+    for folder in place.glob(f"{SCRATCH}*"):
+        with suppress(OSError):  # BlockingIOError: the driver lives
+            if folder.is_symlink() or folder.lstat().st_uid != os.getuid():
+                continue
+            with (folder / "driver").open() as owner:
+                fcntl.flock(owner, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(folder, ignore_errors=True)
+
+
 @contextmanager
 def _local() -> Iterator[int]:
     os.environ |= LOCAL_ENVIRONMENT
     # Its own folder: an earlier or parallel Ray on the machine is not touched. Short, because the paths of
     # its sockets must stay under 108 characters.
-    scratch = Path(tempfile.mkdtemp(prefix="spinetune-"))
+    clear_abandoned(Path(tempfile.gettempdir()))
+    scratch = Path(tempfile.mkdtemp(prefix=SCRATCH))
+    owner = (scratch / "driver").open("w")
     try:
+        fcntl.flock(owner, fcntl.LOCK_EX)  # until this process ends, however it ends: see clear_abandoned
         token = scratch / "token"
         token.touch(mode=0o600)
         token.write_text(secrets.token_hex(32))
@@ -151,3 +174,4 @@ def _local() -> Iterator[int]:
     finally:
         os.environ.pop("RAY_AUTH_TOKEN_PATH", None)
         shutil.rmtree(scratch, ignore_errors=True)
+        owner.close()

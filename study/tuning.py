@@ -179,7 +179,10 @@ class _Callback(tune.Callback):
         self._end_if_broken()
 
     def on_trial_recover(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        self.recorder.retry(trial.config["number"])
+        number = trial.config["number"]
+        self.recorder.retry(number)
+        # Plain print: the display of a terminal lets it through.
+        print(f"#{number}: its process died; it goes on from its last checkpoint", flush=True)
 
     def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         number = trial.config["number"]

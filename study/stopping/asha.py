@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from study.front import layers
 from study.stopping.protocol import Floats, Plan, Row, Setting, oriented
-from study.stopping.ranking import epsilon_net, fronts
+from study.stopping.ranking import epsilon_net, maximised
 from study.stopping.shelf import Shelf
 
 
@@ -68,7 +69,7 @@ def goes_on(values: Floats, earlier: Floats, limit: float) -> bool:
     # Itself first and the others in a canonical order: ties go to it, and the order of arrival is forgotten.
     points = np.vstack([values, earlier[np.lexsort(earlier.T)]])
     better = 0  # trials on better fronts
-    for front in fronts(points):
+    for front in layers(points, maximised(points)):
         if better >= limit:
             return False
         if (front == 0).any():

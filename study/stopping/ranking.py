@@ -1,13 +1,13 @@
-"""Order among points with several objectives, all maximised: fronts, ranks, an even order inside a front."""
+"""Order among points with several objectives, all maximised: ranks, and an even order inside a front."""
 
 from __future__ import annotations
-
-from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
+from study.front import layers
 from study.stopping.protocol import Floats
+from trainables.metrics import Direction
 
 Mask = NDArray[np.bool_]
 Places = NDArray[np.int64]
@@ -18,48 +18,15 @@ def dominators(points: Floats, point: Floats) -> Mask:
     return np.asarray((points >= point).all(axis=1) & (points > point).any(axis=1))
 
 
-def fronts(points: Floats) -> Iterator[Places]:
-    """Indices of the front of ``points`` [n, m], then of the front of the rest, and so on (Deb et al. 2002).
-
-    Equal rows stay together. Sorted once; then a front costs O(rows left) with two objectives, O(rows left x
-    front) with more.
-    """
-    left = np.lexsort(-points.T[::-1])  # best first: only an earlier row can dominate
-    while len(left):
-        front = (_sweep if points.shape[1] == 2 else _scan)(points[left])
-        yield left[front]
-        left = left[~front]
-
-
-def _sweep(rows: Floats) -> Mask:
-    """Front of rows [n, 2] sorted best first: better in the second objective than all before."""
-    best = np.maximum.accumulate(rows[:, 1])
-    front = np.append(True, rows[1:, 1] > best[:-1])
-    repeats = np.append(False, (rows[1:] == rows[:-1]).all(axis=1))
-    if repeats.any():  # an equal row shares the fate of the first of its kind
-        front = front[np.maximum.accumulate(np.where(repeats, 0, np.arange(len(rows))))]
-    return np.asarray(front)
-
-
-def _scan(rows: Floats) -> Mask:
-    """Front of rows [n, m] sorted best first: each against the front so far."""
-    front = np.zeros(len(rows), dtype=np.bool_)
-    for index, row in enumerate(rows):
-        front[index] = not dominators(rows[:index][front[:index]], row).any()
-    return front
-
-
-def first_front(points: Floats) -> Mask:
-    """Mask [n] of the rows that no other row dominates; equal rows stay together."""
-    mask = np.zeros(len(points), dtype=np.bool_)
-    mask[next(fronts(points), [])] = True
-    return mask
+def maximised(points: Floats) -> list[Direction]:
+    """The directions of points [n, m] that are oriented: larger is better."""
+    return ["maximize"] * points.shape[1]
 
 
 def ranks(points: Floats) -> Places:
     """Non-domination rank [n]: 0 on the front, 1 on the front of the rest, and so on."""
     rank = np.zeros(len(points), dtype=np.int64)
-    for level, front in enumerate(fronts(points)):
+    for level, front in enumerate(layers(points, maximised(points))):
         rank[front] = level
     return rank
 

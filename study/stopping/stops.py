@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from study.spec import StudySpec
+from study.stopping import RULES
 from study.stopping.audit import Judge, Trial, audit
 from study.stopping.protocol import Plan, Row, Setting
-from study.stopping import RULES
 from study.stopping.safety import SafetyStop
 from trainables.assembly import dataset
 from trainables.config import TrainConfig

@@ -3,6 +3,7 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import optuna
@@ -14,7 +15,7 @@ from study.samplers import sampler
 from study.spec import Budget
 
 
-@pytest.fixture()
+@pytest.fixture
 def ahead() -> Iterator[Ahead[int]]:
     result: Ahead[int] = Ahead()
     yield result
@@ -85,15 +86,45 @@ class TestAhead:
         assert not closing.is_alive()
 
 
-@pytest.mark.parametrize("name", ["tpe", "nsga2"])
-def test_asking_in_the_background_while_others_are_told_loses_nothing(name: str, tmp_path: Path) -> None:
-    """A real database file, up to five pending trials, told in any order while the next one is asked."""
+@contextmanager
+def opened(path: Path | None) -> Iterator[optuna.storages.BaseStorage]:
+    if path is None:
+        yield optuna.storages.InMemoryStorage()
+        return
+    storage = optuna.storages.RDBStorage(f"sqlite:///{path}")
+    yield storage
+    storage.remove_session()
+    storage.engine.dispose()
+
+
+@pytest.mark.parametrize(
+    ("name", "total", "file"), [("tpe", 60, True), ("tpe", 200, False), ("nsga2", 200, False)]
+)
+def test_asking_in_the_background_while_others_are_told_loses_nothing(
+    name: str, total: int, file: bool, tmp_path: Path
+) -> None:
+    """Up to five pending trials, told in any order while the next one is asked."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    total, rng = 200, random.Random(0)
-    storage = optuna.storages.RDBStorage(f"sqlite:///{tmp_path / 'optuna.db'}")
+    path = tmp_path / "optuna.db" if file else None
+    with opened(path) as storage:
+        told = interleaved(storage, name, total)
+        if not file:
+            compare(storage, told)
+    if file:
+        with opened(path) as storage:
+            compare(storage, told)
+
+
+Told = dict[int, tuple[dict[str, object], list[float] | None]]
+
+
+def interleaved(storage: optuna.storages.BaseStorage, name: str, total: int) -> Told:
+    """What was told, by trial."""
+    rng = random.Random(0)
     study = optuna.create_study(storage=storage, study_name="s", directions=["maximize", "minimize"])
     ahead: Ahead[optuna.Trial] = Ahead()
-    asked, told, overlaps = 0, {}, 0
+    asked, overlaps = 0, 0
+    told: Told = {}
     pending: list[optuna.Trial] = []
 
     def ask() -> optuna.Trial:
@@ -123,12 +154,14 @@ def test_asking_in_the_background_while_others_are_told_loses_nothing(name: str,
             asked += 1
             pending.append(asked_one)
     ahead.close()
-    storage.remove_session()
-    storage.engine.dispose()
+    assert overlaps > total / 4
+    return told
 
-    storage = optuna.storages.RDBStorage(f"sqlite:///{tmp_path / 'optuna.db'}")
+
+def compare(storage: optuna.storages.BaseStorage, told: Told) -> None:
+    """The storage holds what was told, all of it, once."""
+    total = len(told)
     stored = optuna.load_study(storage=storage, study_name="s").trials
-    assert overlaps > total / 2
     assert [trial.number for trial in stored] == list(range(total))
     assert sorted(trial.user_attrs["number"] for trial in stored) == list(range(total))
     for trial in stored:
@@ -136,5 +169,3 @@ def test_asking_in_the_background_while_others_are_told_loses_nothing(name: str,
         assert (trial.params, trial.values) == (params, values)
         assert trial.state == (TrialState.PRUNED if values is None else TrialState.COMPLETE)
         assert trial.constraints == ({} if values is None else {"floor": 0.2 - values[0]})
-    storage.remove_session()
-    storage.engine.dispose()

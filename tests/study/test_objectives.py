@@ -234,4 +234,4 @@ class TestSpec:
         with pytest.raises(ConfigError) as caught:
             build(StudySpec, {"search": search})
         assert caught.value.problems[2].startswith("search.constraints: 'fits: x': unknown chip")
-        assert caught.value.problems[3].startswith("'synapses': must be")
+        assert caught.value.problems[3].startswith("search.constraints: 'synapses': must be")

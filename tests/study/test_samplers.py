@@ -105,7 +105,7 @@ class TestEveryMember:
         assert len({tuple(params.items()) for params in whole}) >= 13  # gp may try a corner again
         assert torch.get_num_threads() == threads
         assert not caplog.records
-        other = run(opened(), space, name, 0, 6, seed=1)
+        other = run(opened(), space, name, 0, STARTUP, seed=1)
         assert all(a != b for a, b in zip(other, whole, strict=False))
 
     @pytest.mark.parametrize("name", SAMPLERS)
@@ -188,9 +188,9 @@ class TestRule:
             (150, True, 29.9, "tpe", "a trial trains for 30 s, less than 30 s"),
             (151, True, 300.0, "tpe", "151 trials are more than 150, too many for a Gaussian process"),
             (60, False, 300.0, "tpe", "the space has choices, or parameters that some trials lack"),
-            (250, False, None, "tpe", "the space has choices, or parameters that some trials lack"),
-            (251, False, 1.0, "nsga2", "251 trials are more than 250"),
-            (5000, True, None, "nsga2", "5000 trials are more than 250"),
+            (1000, False, None, "tpe", "the space has choices, or parameters that some trials lack"),
+            (1001, False, 1.0, "nsga2", "1001 trials are more than 1000"),
+            (5000, True, None, "nsga2", "5000 trials are more than 1000"),
         ],
     )
     def test_auto(

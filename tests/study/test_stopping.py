@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from study.spec import STOP_RULES
 from study.stopping import RULES, Plan
 from study.stopping.asha import goes_on
-from study.stopping.ranking import epsilon_net, first_front, ranks
+from study.stopping.ranking import epsilon_net, ranks
 from tests.study.stopped import OBJECTIVES, PLAN, Made, Row, feed, row, rule, together
 from trainables.config import TrainConfig
 
@@ -150,10 +150,9 @@ def test_epsilon_net_gives_places_not_an_order() -> None:
 
 
 @given(points=st.one_of(POINTS, POINTS3))
-def test_fronts_by_definition(points: list[Any]) -> None:
+def test_ranks_by_definition(points: list[Any]) -> None:
     cloud = np.array(points, dtype=float)
     beaten = [[bool((b >= a).all() and (b > a).any()) for b in cloud] for a in cloud]
-    assert first_front(cloud).tolist() == [not any(row) for row in beaten]
     rank = ranks(cloud)
     for index, line in enumerate(beaten):  # one more than the worst of those that dominate it
         assert rank[index] == 1 + max((rank[other] for other, hit in enumerate(line) if hit), default=-1)

@@ -3,7 +3,6 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import moocore
 import numpy as np
 import pytest
 from hypothesis import given
@@ -11,7 +10,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from study.stopping.audit import Judge, Trial, Verdict, audit
-from study.stopping.measures import hypervolume, kendall_tau, wilson
+from study.stopping.measures import kendall_tau, wilson
 from tests.study.stopped import OBJECTIVES, PLAN, Made, feed, row, rule
 
 REFERENCE = {"accuracy_val": 0.1, "sparsity_params": 0.0}
@@ -100,16 +99,6 @@ def test_kendall_tau_b_is_scipys(scores: list[tuple[int, int]]) -> None:
     if len(set(a)) > 1 and len(set(b)) > 1:  # scipy warns otherwise
         expected = stats.kendalltau(a, b).statistic
     assert kendall_tau(a, b) == pytest.approx(expected, nan_ok=True)
-
-
-@given(
-    points=st.lists(st.tuples(*[st.integers(-1, 5)] * 3), min_size=0, max_size=12),
-    width=st.sampled_from([2, 3]),
-)
-def test_hypervolume_is_moocores(points: list[tuple[int, ...]], width: int) -> None:
-    cloud = np.array(points, dtype=float).reshape(-1, 3)[:, :width]
-    expected = moocore.hypervolume(cloud, ref=np.zeros(width), maximise=True) if len(cloud) else 0.0
-    assert hypervolume(cloud, np.zeros(width)) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(("hits", "n"), [(0, 10), (3, 20), (10, 10)])
