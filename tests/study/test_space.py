@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from optuna.distributions import FloatDistribution
 from optuna.trial import FixedTrial
 
-from study.ranges import Space
 from study.space import configure, distributions, holds, numeric, probe, raw, references, space_hash, suggest
+from study.space.ranges import Space
 from trainables.config import TrainConfig
 from trainables.pruners import PRUNERS
 from trainables.schedules import SCHEDULES
