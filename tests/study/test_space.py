@@ -12,6 +12,7 @@ from optuna.trial import FixedTrial
 
 from study.space import configure, distributions, holds, numeric, probe, raw, space_hash, suggest
 from study.space.ranges import Space
+from tests.study.searched import SEARCHED
 from trainables.config import TrainConfig
 from trainables.pruners import PRUNERS
 from trainables.schedules import SCHEDULES
@@ -21,23 +22,6 @@ OWN = {
     "exponential": {"shape_rate"},
     "kumaraswamy": {"shape_a", "shape_b"},
     "free": {"shape_increments"},
-}
-WINDOW = {"window_start", "window_end"}
-STDS = {"scheduler", "final_threshold", *WINDOW}
-# What is searched of each method, typed from the papers' own dials, not from the registry.
-SEARCHED: dict[str, set[str]] = {
-    "dense": set(),
-    "stds": STDS,
-    "st": STDS,
-    "nspdi": STDS | {"pruner_strength"},
-    "str": {"pruner_strength"},
-    "grad_r": {"final_sparsity", "pruner_strength"},
-    "deep_r": {"final_sparsity", "pruner_strength"},
-    "agp": {"scheduler", "final_sparsity", *WINDOW},
-    "admm": {"final_sparsity", "pruner_strength", *WINDOW},
-    "set": {"final_sparsity", *WINDOW},
-    "rigl": {"final_sparsity", *WINDOW},
-    "upr": {"pruner_strength", *WINDOW},
 }
 
 

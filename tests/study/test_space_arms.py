@@ -8,32 +8,11 @@ import pytest
 
 from study.space import configure, holds, raw, references
 from study.space.ranges import Space
+from tests.study.searched import SEARCHED
 from trainables.config import TrainConfig
 from trainables.pruners import PRUNERS
 
 BASE = TrainConfig()
-OWN = {
-    "exponential": {"shape_rate"},
-    "kumaraswamy": {"shape_a", "shape_b"},
-    "free": {"shape_increments"},
-}
-WINDOW = {"window_start", "window_end"}
-STDS = {"scheduler", "final_threshold", *WINDOW}
-# What is searched of each method, typed from the papers' own dials, not from the registry.
-SEARCHED: dict[str, set[str]] = {
-    "dense": set(),
-    "stds": STDS,
-    "st": STDS,
-    "nspdi": STDS | {"pruner_strength"},
-    "str": {"pruner_strength"},
-    "grad_r": {"final_sparsity", "pruner_strength"},
-    "deep_r": {"final_sparsity", "pruner_strength"},
-    "agp": {"scheduler", "final_sparsity", *WINDOW},
-    "admm": {"final_sparsity", "pruner_strength", *WINDOW},
-    "set": {"final_sparsity", *WINDOW},
-    "rigl": {"final_sparsity", *WINDOW},
-    "upr": {"pruner_strength", *WINDOW},
-}
 
 
 class TestReferences:
