@@ -9,7 +9,7 @@ from threading import TIMEOUT_MAX  # seconds; infinity overflows
 from typing import Any, Self
 
 from study import confirm, space
-from study.ahead import Ahead
+from study.samplers.ahead import Ahead
 from study.search import Search
 from study.spec import StudySpec
 from trainables.config import TrainConfig, build

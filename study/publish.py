@@ -103,8 +103,8 @@ class Published:
     def _compared(self, found: list[FrozenTrial]) -> set[int]:
         """Numbers of the trials in the file; ValueError where it is not a copy of what has ended.
 
-        All that has ended is waiting when the file is opened. Optuna counts rows to number a new one, so a row
-        that is missing in the middle cannot be filled in.
+        All that has ended is waiting when the file is opened. Optuna counts rows to number a new one, so a
+        row that is missing in the middle cannot be filled in.
         """
         ended = {trial.user_attrs["number"]: trial for trial in self._waiting}
         for place, trial in enumerate(found):

@@ -15,9 +15,10 @@ from typing import Any
 import optuna
 from optuna.trial import TrialState, create_trial
 
-from study import quasirandom, samplers, space
+from study import samplers, space
 from study.objectives import Objectives
 from study.publish import Published
+from study.samplers import quasirandom
 from study.spec import StudySpec
 from trainables.config import TrainConfig, build
 

@@ -9,9 +9,9 @@ from typing import Any, Self
 import yaml
 from pydantic import Field, field_validator, model_validator
 
-from study import soundness
 from study.objectives import read_constraints, read_names
-from study.ranges import Group, Space
+from study.space import Space, soundness
+from study.space.ranges import Group
 from trainables.assembly import dataset
 from trainables.config import TrainConfig
 from trainables.errors import ConfigError, require_known, unknown

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import ray
 from ray import tune
+from ray._private import worker as ray_worker
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
@@ -211,8 +212,7 @@ def slots(spec: StudySpec, cpus: int) -> int:
 
 def run(recorder: Recorder, spec: StudySpec, slots: int, cpus: int) -> bool:
     """Run trials until the budget is spent (True) or a signal ends it (False). Failed trials are results."""
-    for name in ("ray.tune", "ray.train", "ray"):
-        logging.getLogger(name).setLevel(logging.ERROR)
+    _quieten()
     threads = spec.train.threads or max(1, cpus // slots)
     needs = {"cpu": threads, "gpu": spec.resources.gpus_per_trial}
     tuner = tune.Tuner(
@@ -238,6 +238,21 @@ def run(recorder: Recorder, spec: StudySpec, slots: int, cpus: int) -> bool:
     with _terminate_like_interrupt():
         tuner.fit()
     return recorder.finished
+
+
+def _quieten() -> None:
+    """Ray's warnings, and its paragraph about a dead worker, which ``_Callback`` says in a line."""
+    for name in ("ray.tune", "ray.train", "ray"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    tell = ray_worker.print_to_stdstream  # what a raylet has to say; log_to_driver does not reach it
+    if tell.__module__ == __name__:
+        return
+
+    def tell_the_rest(data: dict[str, Any], *args: Any, **kwargs: Any) -> None:
+        if not any("A worker died or was killed" in line for line in data["lines"]):
+            tell(data, *args, **kwargs)
+
+    ray_worker.print_to_stdstream = tell_the_rest
 
 
 def _name(trial: Any) -> str:

@@ -10,8 +10,8 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from study.ahead import Ahead
 from study.samplers import sampler
+from study.samplers.ahead import Ahead
 from study.spec import Budget
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from optuna.trial import FixedTrial
 
-from study.ranges import Space
 from study.space import configure, holds, numeric, probe, raw, references, space_hash, suggest
+from study.space.ranges import Space
 from study.spec import StudySpec
 from trainables.config import TrainConfig, build
 from trainables.errors import ConfigError

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
-from study.quasirandom import WIDTH, Sobol, coordinate, derived, placed
+from study.samplers.quasirandom import WIDTH, Sobol, coordinate, derived, placed
 
 
 def points(seed: int, first: int, count: int, dimensions: int) -> np.ndarray:

@@ -10,9 +10,9 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 from optuna.trial import TrialState
 
 from study import samplers, spec
-from study.evolution import Elites
-from study.quasirandom import Sobol
 from study.samplers import SAMPLERS, key, numeric, resolve, sampler, why
+from study.samplers.evolution import Elites
+from study.samplers.quasirandom import Sobol
 from study.spec import Budget
 from trainables.config import TrainConfig, config_hash
 

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from study.ranges import Space
-from study.simplex import coordinates, increments
 from study.space import probe, suggest
+from study.space.ranges import Space
+from study.space.simplex import coordinates, increments
 from trainables.config import TrainConfig
 
 cube = st.lists(st.floats(0, 1), min_size=1, max_size=11)

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from study.ranges import Space
 from study.space import probe, suggest
+from study.space.ranges import Space
+from study.space.vary import COMMON, SEARCHED
 from study.spec import StudySpec
-from study.vary import COMMON, SEARCHED
 from tests.study.test_spec import problems
 from trainables.config import TrainConfig, build
 from trainables.flags import parse, parser

@@ -28,8 +28,8 @@ from optuna.samplers import BaseSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
-from study.evolution import Elites
-from study.quasirandom import Sobol, derived
+from study.samplers.evolution import Elites
+from study.samplers.quasirandom import Sobol, derived
 from trainables.config import TrainConfig, config_hash
 
 if TYPE_CHECKING:
