@@ -18,7 +18,8 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from analysis import theme
-from analysis.results import Study, StudyError, load
+from analysis.records import StudyError
+from analysis.results import Study, load
 from analysis.sections import SECTIONS
 from analysis.sections.base import Material, Picture
 

@@ -38,6 +38,24 @@ def wilson(accuracy: float, n: int, level: float = 0.95) -> Estimate:
     return Estimate(accuracy, max(0.0, centre - half), min(1.0, centre + half), n)
 
 
+def student(values: Floats, level: float = 0.95) -> Estimate:
+    """Mean of `values` [n] with Student's t interval; NaN entries do not count. No interval for n < 2.
+
+    mean +- t sd / sqrt(n), t = the quantile (1 + level) / 2 of Student's distribution with n - 1 degrees of
+    freedom, sd with n - 1 (Student 1908, Biometrika 6:1). The few seeds of a confirmation are why it is not
+    the bootstrap: of five values the percentile interval covers the mean in about 84 % of the cases where it
+    claims 95. It is exact for normal values; runs of which one collapsed are not, and it widens.
+    """
+    known = np.asarray(values, dtype=np.float64)
+    known = known[np.isfinite(known)]
+    n = len(known)
+    if n < 2:
+        return Estimate(float(known[0]) if n else float("nan"), float("nan"), float("nan"), n)
+    mean = float(known.mean())
+    half = float(scipy_stats.t.ppf(0.5 + level / 2, n - 1) * known.std(ddof=1) / np.sqrt(n))
+    return Estimate(mean, mean - half, mean + half, n)
+
+
 def bootstrap(
     func: Callable[..., float],
     *arrays: Floats,
@@ -74,6 +92,11 @@ def rank_correlation(x: Floats, y: Floats) -> float:
 
 
 def spearman(x: Floats, y: Floats, rng: np.random.Generator, resamples: int = 2000) -> Estimate:
-    """Spearman's rho of the pairs (x, y) [n] with its bootstrap interval; pairs with a NaN are left out."""
+    """Spearman's rho of the pairs (x, y) [n] with its bootstrap interval; pairs with a NaN are left out.
+
+    Beyond 2,000 pairs there are fewer resamples, down to 200: ranking costs n log n each time, and the ends
+    of so narrow an interval need no third digit.
+    """
     both = np.isfinite(x) & np.isfinite(y)
+    resamples = min(resamples, max(200, 4_000_000 // max(1, int(both.sum()))))
     return bootstrap(rank_correlation, x[both], y[both], rng=rng, resamples=resamples)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from threading import TIMEOUT_MAX  # seconds; infinity overflows
 from typing import Any, Self
 
 from study import confirm, space
-from study.ahead import Ahead
+from study.samplers.ahead import Ahead
 from study.search import Search
 from study.spec import StudySpec
 from trainables.config import TrainConfig, build
+from trainables.errors import ConfigError
 
 Line = Mapping[str, Any]
 
@@ -66,6 +67,12 @@ class Agenda:
         self._confirmations: deque[confirm.Run] | None = None  # None: not chosen yet
         self._ahead: Ahead[tuple[dict[str, Any], dict[str, Any]]] = Ahead()
         self._searches = sum(suggestion.kind == "search" for suggestion in self.asked)
+        self._arms = {suggestion.name for suggestion in self.asked if suggestion.kind == "reference"}
+        unknown = sorted(over - {suggestion.number for suggestion in self.asked})
+        if unknown:
+            some = ", ".join(map(str, unknown[:5])) + (", ..." if len(unknown) > 5 else "")
+            lost = "the study is of an earlier version, or the file was changed; it can only be read"
+            raise ConfigError([f"asked.jsonl lacks trials that trials.jsonl has ({some}): {lost}"])
 
     def next(self) -> Suggestion | None:
         """The next trial; None when there is none now: see ``spent``."""
@@ -78,6 +85,8 @@ class Agenda:
             self.asked.append(new)
             self._open[new.number] = new.kind
             self._searches += new.kind == "search"
+            if new.kind == "reference":
+                self._arms.add(new.name)
         return new
 
     def end(self, line: Line) -> None:
@@ -121,9 +130,7 @@ class Agenda:
         return self.asked[-1].number + 1 if self.asked else 0
 
     def _missing_arms(self) -> list[str]:
-        most = len(self.search.references)  # they come first, and numbers have no gaps
-        run = {suggestion.name for suggestion in self.asked[:most] if suggestion.kind == "reference"}
-        return [name for name in self.search.references if name not in run]
+        return [name for name in self.search.references if name not in self._arms]
 
     def _reference(self) -> Suggestion | None:
         missing = self._missing_arms()
@@ -142,7 +149,7 @@ class Agenda:
         if self.search.slow and not self._ahead.busy:
             self._ahead.start(lambda: self.search.suggest(number))
         if self._ahead.busy:  # with nothing running nobody waits for this thread
-            found = self._ahead.poll(0.0 if self._open else math.inf)
+            found = self._ahead.poll(0.0 if self._open else TIMEOUT_MAX)
         else:
             found = self.search.suggest(number)
         if found is None:
@@ -158,7 +165,9 @@ class Agenda:
         return self._confirmations
 
     def _confirmation(self) -> Suggestion | None:
-        if any(kind != "confirm" for kind in self._open.values()) or not self._chosen():
+        if self._searches_left() or any(kind != "confirm" for kind in self._open.values()):
+            return None  # a slow suggestion may be under way while confirmation runs of before go on
+        if not self._chosen():
             return None
         run = self._chosen().popleft()
         return self._suggestion("confirm", run.params, name=run.name, run=run)

@@ -7,8 +7,9 @@ import shlex
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from study.spec import StudySpec
 from study.store import FORMAT, Store, held
 from trainables import cost, machine, metrics, neurons
 from trainables.assembly import dataset, pruned_network
+from trainables.errors import ConfigError
 
 INTERRUPTED = 130  # exit status, as shells give it for Ctrl-C
 
@@ -38,38 +40,53 @@ def conduct(spec: StudySpec, address: str | None, command: str, console: Console
     started = time.perf_counter()
     with ThreadPoolExecutor(1) as beside, ExitStack() as stack:
         if resume:  # before anything starts: a study that is running is not disturbed
-            stack.enter_context(held(spec.folder))
+            with _writing(spec):
+                stack.enter_context(held(spec.folder))
         description = beside.submit(_description, spec, command)  # 3 s of work while Ray's processes start
         cpus = stack.enter_context(cluster.running(address))
         from study import tuning  # imports Ray, which reads its environment then: not before it is set
 
         # The folder is made when Ray is up and the parts of a run are there: a failure leaves nothing.
         described = description.result()
-        if not resume:
-            stack.enter_context(held(spec.folder))
-        store = stack.enter_context(closing(Store(spec.folder)))
-        before = store.load() if resume else {}
-        asked, ended = store.asked.read(), store.trials.read()
-        search = Search(spec, store.folder / "optuna.db", asked, ended, before.get("sampler"))
-        agenda = Agenda(spec, search, asked, ended)
-        stack.callback(agenda.close)
-        kept = {key: before[key] for key in ("created_at", "timings", "sampler", "code") if key in before}
-        store.update(**described | kept, state="running")
+        with _writing(spec):
+            if not resume:
+                stack.enter_context(held(spec.folder))
+                if (spec.folder / "study.json").exists():  # another launch was quicker, and has ended already
+                    raise ConfigError([f"study folder {spec.folder} exists already; choose another --name"])
+            store = stack.enter_context(closing(Store(spec.folder)))
+            before = store.load() if resume else {}
+            asked, ended = store.asked.read(), store.trials.read()
+            search = Search(spec, store.folder / "optuna.db", asked, ended, before.get("sampler"))
+            agenda = Agenda(spec, search, asked, ended)
+            stack.callback(agenda.close)
+            kept = {key: before[key] for key in ("created_at", "timings", "sampler", "code") if key in before}
+            store.update(**described | kept, state="running")
         recorder = Recorder(agenda, store)
         slots = tuning.slots(spec, cpus)
-        for notice in [search.notice, *store.notices]:
-            if notice:
-                console.print(notice, style="yellow", highlight=False, soft_wrap=True)
+        for notice in [*search.notices, *store.notices]:
+            console.print(notice, style="yellow", highlight=False, soft_wrap=True)
         startup_s = time.perf_counter() - started
         with Display(recorder, slots, console):
             tuning.run(recorder, spec, slots, cpus)
         search_s = time.perf_counter() - started - startup_s
         if recorder.broken is None:
-            _file(recorder, slots, startup_s, search_s, before.get("timings"), console)
-        report = (
-            _start_report(spec) if recorder.ended and not recorder.broken else None
-        )  # while Ray shuts down
+            try:
+                _file(recorder, slots, startup_s, search_s, before.get("timings"), console)
+            except OSError as error:  # a full disk: the networks are larger than all that was filed before
+                recorder.broken = error
+        # While Ray shuts down:
+        report = _start_report(spec) if recorder.ended and not recorder.broken else None
     return _conclude(spec, recorder, report, console)
+
+
+@contextmanager
+def _writing(spec: StudySpec) -> Iterator[None]:
+    """ConfigError where the study folder takes nothing."""
+    try:
+        yield
+    except OSError as error:
+        why = f"{spec.folder} cannot be written ({error.strerror})"
+        raise ConfigError([f"{why}; make room and try again, or choose another --output"]) from None
 
 
 def _file(
@@ -160,6 +177,9 @@ def _conclude(
     def say(text: Any) -> None:
         console.print(text, highlight=False, soft_wrap=True)
 
+    published = recorder.agenda.search.published
+    if published is not None and published.problem:
+        say(published.problem)
     for line in recorder.ended:
         if line["state"] == "FAIL":
             say(f"failed  {describe(line)}")

@@ -6,6 +6,7 @@ seeds is not. All configurations get the same seeds, the reference arms too, so 
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -64,9 +65,13 @@ def choose(spec: StudySpec, ended: Iterable[Line]) -> list[Line]:
     reference = outcome.reference_point
     worst = [reference[name] for name in outcome.names] if reference else _nadir(points, outcome.directions)
     most = spec.search.confirm_at_most
-    order = front.spread(points, outcome.directions, worst, most)
+    # A small space runs some configurations again with other seeds: each is confirmed once.
+    names = [_configuration(line) for line in searched]
+    order = front.spread(points, outcome.directions, worst, most + len(names) - len(set(names)))
     order += front.near(points, outcome.directions, noise(spec, points))
-    return [searched[at] for at in sorted(order[:most])]
+    first = {names[at]: at for at in reversed(order)}
+    once = [at for at in order if first[names[at]] == at]
+    return [searched[at] for at in sorted(once[:most])]
 
 
 def whole(spec: StudySpec, ended: Iterable[Line]) -> list[list[Line]]:
@@ -78,6 +83,11 @@ def whole(spec: StudySpec, ended: Iterable[Line]) -> list[list[Line]]:
     return [lines for lines in runs.values() if len(lines) >= spec.search.confirm]
 
 
+def kept(runs: list[Line]) -> bool:
+    """Whether a configuration keeps every constraint in the mean of its runs."""
+    return all(math.fsum(run["violations"][name] for run in runs) <= 0 for name in runs[0]["violations"])
+
+
 def selected(spec: StudySpec, ended: Iterable[Line]) -> list[Line]:
     """The confirmation runs whose test accuracy is wanted: those of the front of the means, and the arms'.
 
@@ -85,13 +95,18 @@ def selected(spec: StudySpec, ended: Iterable[Line]) -> list[Line]:
     """
     lines = list(ended)
     arms = [line for line in lines if line["kind"] == "confirm" and line["name"] and line["values"]]
-    configurations = whole(spec, lines)
+    configurations = [runs for runs in whole(spec, lines) if kept(runs)]
     if not configurations:
         return arms
     outcome = Outcome(spec)
     means = np.array([np.mean(outcome.points(runs), axis=0) for runs in configurations])
-    kept = front.nondominated(means, outcome.directions)
-    return arms + [run for runs, keep in zip(configurations, kept, strict=True) if keep for run in runs]
+    best = front.nondominated(means, outcome.directions)
+    return arms + [run for runs, on in zip(configurations, best, strict=True) if on for run in runs]
+
+
+def _configuration(line: Line) -> str:
+    """All of a run but its seed."""
+    return json.dumps(line["config"] | {"seed": None}, sort_keys=True)
 
 
 def _nadir(points: Floats, directions: list[Direction]) -> list[float]:

@@ -124,7 +124,7 @@ def headline(ended: Sequence[Line], spec: StudySpec) -> Text:
     for runs in confirm.whole(spec, ended):
         values = [[run["metrics"][name] for name in ("accuracy_val", "sparsity_params")] for run in runs]
         accuracy, sparsity = (sum(column) / len(runs) for column in zip(*values, strict=True))
-        if sparsity >= TARGET_SPARSITY:
+        if sparsity >= TARGET_SPARSITY and confirm.kept(runs):
             how = f", mean of {len(runs)} fresh seeds"
             means.append((accuracy, sparsity, runs[0]["config"]["scheduler"], how))
     best = best_at(ended, TARGET_SPARSITY)

@@ -78,8 +78,8 @@ def hypervolume(points: ArrayLike, directions: Sequence[Direction], reference: A
         return area.hypervolume
     volume = 0.0
     order = gains[np.argsort(-gains[:, 2])]
-    bottoms = np.append(order[1:, 2], np.zeros(len(order) > 0))
-    for (first, second, top), bottom in zip(order.tolist(), bottoms.tolist(), strict=True):
+    bottoms = [*order[1:, 2].tolist(), 0.0][: len(order)]
+    for (first, second, top), bottom in zip(order.tolist(), bottoms, strict=True):
         area.add((first, second))
         volume += area.hypervolume * (top - bottom)
     return volume

@@ -40,6 +40,10 @@ def front(recorder: Recorder) -> str | None:
             saved.add(number if of is None else of)
         index.append({"number": number, "file": file, "accuracy_test": accuracy, "nonzero_weights": left})
     write_json(store.models / "index.json", {"trials": index})
+    wanted = {entry["file"] for entry in index}
+    for path in store.models.glob("trial-*.pt"):
+        if path.name not in wanted:  # of an earlier end of the study, with a smaller budget
+            path.unlink()
     return f"no network kept for {', '.join(missing)}" if missing else None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import shlex
@@ -17,6 +18,7 @@ from study import cluster, identity, spec
 from study.agenda import Agenda
 from study.conduct import INTERRUPTED, conduct
 from study.search import Search
+from study.space import space_hash
 from study.spec import StudySpec
 from trainables import flags
 from trainables.config import build
@@ -97,7 +99,10 @@ def _resumed(given: argparse.Namespace, values: dict[str, Any], problems: list[s
     if not path.is_file():
         names = sorted(found.parent.name for found in root.glob("*/study.json"))
         raise ConfigError([*problems, f"--resume: {unknown('study', given.resume, names)} (in {root})"])
-    stored, code = _stored(path, problems)
+    stored, code, hashed = _stored(path, problems)
+    if stored.name != path.parent.name:  # it would go on in the folder of its name, perhaps another study's
+        moved = f"--resume: {path.parent} holds {stored.name!r}; nearest valid: name the folder so again"
+        raise ConfigError([*problems, moved])
     place = {"name": stored.name, "resources": {"output": str(root)}}
     try:
         if given.preset or given.spec:
@@ -121,6 +126,8 @@ def _resumed(given: argparse.Namespace, values: dict[str, Any], problems: list[s
             flag = name.replace("_", "-")
             problems.append(f"--{flag}: got {wanted}, a budget can only grow; nearest valid: {least}")
     other = identity.other_code(code)
+    if stored.space.function and hashed != space_hash(stored.space):
+        other.append(f"space.function: {stored.space.function} has changed since the study began")
     if other and not given.other_code:
         problems += [*other, "code: results may differ; go on nonetheless with --other-code"]
     if problems:
@@ -128,11 +135,11 @@ def _resumed(given: argparse.Namespace, values: dict[str, Any], problems: list[s
     return result
 
 
-def _stored(path: Path, problems: list[str]) -> tuple[StudySpec, dict[str, str]]:
-    """The spec of a study.json, and what it was computed with."""
+def _stored(path: Path, problems: list[str]) -> tuple[StudySpec, dict[str, str], str]:
+    """The spec of a study.json, what it was computed with, and the hash of its space."""
     try:
         study = json.loads(path.read_text())
-        return build(StudySpec, study["spec"]), dict(study.get("code", {}))
+        return build(StudySpec, study["spec"]), dict(study.get("code", {})), str(study.get("space_hash"))
     except (ValueError, KeyError, TypeError) as error:
         raise ConfigError([*problems, f"--resume: {path} is damaged, it holds no study: {error}"]) from None
 
@@ -144,9 +151,11 @@ def _check_output(study_spec: StudySpec, *, resume: bool) -> None:
         taken = {path.name for path in folder.parent.iterdir()}
         free = next(name for n in range(2, 1_000_000) if (name := f"{study_spec.name}-{n}") not in taken)
         changed = []
-        if (folder / "study.json").is_file():
-            changed = identity.differences(_stored(folder / "study.json", [])[0], study_spec)
-        same = f"go on with it (--resume {study_spec.name}) or " if not changed else ""
+        begun = (folder / "study.json").is_file()
+        with contextlib.suppress(ConfigError):  # a damaged one
+            if begun:
+                changed = identity.differences(_stored(folder / "study.json", [])[0], study_spec)
+        same = f"go on with it (--resume {study_spec.name}) or " if begun and not changed else ""
         raise ConfigError(
             [*changed, f"study folder {folder} exists already; {same}choose a name (--name {free})"]
         )
@@ -173,7 +182,9 @@ def _dry_run(study_spec: StudySpec, console: Console) -> None:
     total = agenda.planned()
     console.print(
         f"\n{total['search']} searched trials, {total['reference']} reference arms and at most "
-        f"{total['confirm']} confirmation runs; the first ones:"
+        f"{total['confirm']} confirmation runs; the first ones:",
+        highlight=False,
+        soft_wrap=True,
     )
     for _ in range(total["reference"] + min(4, total["search"])):
         suggestion = agenda.next()

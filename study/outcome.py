@@ -33,7 +33,8 @@ class Outcome:
     def add(self, line: Line) -> None:
         """Take in an ended trial."""
         if line["name"] == "dense" and line["kind"] == "reference":
-            self._dense = dict(line["metrics"])
+            # What was not finite is filed as None, and no worst value.
+            self._dense = {name: x for name, x in line["metrics"].items() if isinstance(x, int | float)}
         if line["kind"] != "search" or not feasible(line):
             return
         lines = [*self._front.values(), line]

@@ -72,10 +72,10 @@ class Recorder:
         if suggestion is None:
             return None
         if len(self.agenda.asked) > before:
-            self._write(self.store.asked.append, suggestion.line())
-            choice = self.agenda.search.choice
+            choice = self.agenda.search.choice  # filed before its first trial: not made again
             if choice is not None and choice != self.store.study.get("sampler"):
                 self._write(lambda entry: self.store.update(sampler=entry), choice)
+            self._write(self.store.asked.append, suggestion.line())
         known = self._interrupted.pop(suggestion.number, None)
         self.running[suggestion.number] = known or Running(suggestion, final_threshold(suggestion.config))
         self.on_change()
@@ -186,6 +186,8 @@ class Recorder:
             self.store.checkpoint(number).unlink(missing_ok=True)
 
     def _write(self, append: Callable[[dict[str, Any]], None], line: dict[str, Any]) -> None:
+        if self.broken:
+            return
         try:
             append(line)
         except OSError as error:

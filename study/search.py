@@ -1,7 +1,7 @@
 """One Optuna study, asked and told; reference arms are entered into it. Knows no Ray and no files but one.
 
-The database is derived: what was asked and how it ended stands in the study folder's .jsonl files. It is
-brought in line with them when it is opened, and made anew from them where it is damaged or gone.
+The study lives in memory and is made from the lines of the log: what was asked, and how it ended. The file is
+a copy for people (study/publish.py).
 """
 
 from __future__ import annotations
@@ -13,17 +13,19 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-from optuna.trial import TrialState
+from optuna.trial import TrialState, create_trial
 
-from study import quasirandom, samplers, space
+from study import samplers, space
 from study.objectives import Objectives
+from study.publish import Published
+from study.samplers import quasirandom
 from study.spec import StudySpec
 from trainables.config import TrainConfig, build
-from trainables.errors import ConfigError
 
 Line = Mapping[str, Any]
 REDRAWS = 8  # of a suggestion that was run before, until it is taken nonetheless with another seed
-BUSY_S = 60.0  # how long another program may hold the database, a dashboard for one
+SEED_AGAIN = 101  # the 100 seeds that follow the training's own are the confirmation's: fresh there
+ENDED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 
 
 class Search:
@@ -44,28 +46,22 @@ class Search:
         self.references = space.references(spec.space, spec.train, spec.search.reference_threshold)
         budget = spec.search
         self.objectives = Objectives(budget.objectives, budget.constraints, budget.accuracy_floor)
-        self.notice: str | None = None  # what had to be mended
         self.choice = dict(choice) if choice else None  # of the sampler: name and one sentence on why
         self._trials: dict[int, optuna.Trial] = {}  # running ones
         self._train_s: list[float] = []  # training times of ended searched trials
         self._searched = 0
         self._seen: dict[str, int] = {}  # key of a configuration -> its trial
         optuna.logging.set_verbosity(optuna.logging.ERROR)
-        entered = [line for line in asked if line["kind"] != "confirm"]
-        over = {line["number"]: line for line in ended}
-        for line in entered:
-            self._note(line["number"], line["kind"], build(TrainConfig, line["config"]))
-        self._train_s += [
-            over[line["number"]]["train_wall_s"]
-            for line in entered
-            if line["kind"] == "search" and line["number"] in over
-        ]
-        self._open(path, entered, over)
+        self.study = optuna.create_study(directions=list(self.objectives.directions))
+        name = f"{spec.name}-{space.space_hash(spec.space)}"
+        self.published = None if path is None else Published(path, name, self.objectives.directions)
+        self._restore([line for line in asked if line["kind"] != "confirm"], ended)
 
     def enter(self, number: int, name: str) -> tuple[space.Params, dict[str, Any]]:
         """A reference arm: its parameters, and those of them that Optuna knows."""
         params = self.references[name]
         raw = space.raw(self.spec.space, params, self.spec.train) or {}  # {}: no point of the space
+        self._note(number, "reference", space.configure(self.spec.train, params))
         return params, self._enqueue(number, "reference", raw, name=name)
 
     def suggest(self, number: int) -> tuple[space.Params, dict[str, Any]]:
@@ -87,7 +83,7 @@ class Search:
                 trial.set_user_attr("duplicate_of", earlier)
                 self.study.tell(trial, state=TrialState.FAIL)
         else:  # a small space is exhausted: what is run again says more with a seed of its own
-            params = params | {"seed": (self.spec.train.seed + self._searched) % 2**31}
+            params = params | {"seed": (self.spec.train.seed + SEED_AGAIN + self._searched) % 2**31}
         self._trials[number] = trial
         self._note(number, "search", config)
         return params, trial.params
@@ -107,17 +103,30 @@ class Search:
         trial = self._trials.pop(number)
         if trial.user_attrs["kind"] == "search":
             self._train_s.append(train_s)
-        self._tell(trial, state, values, violations)
+        for name, violation in (violations or {}).items():
+            trial.set_constraint(name, violation)
+        if values is None:
+            self.study.tell(trial, state=TrialState[state])
+        else:
+            self.study.tell(trial, [values[name] for name in self.objectives.names])
+        if self.published:
+            self.published.add(self.study._storage.get_trial(trial._trial_id))
 
     @property
     def slow(self) -> bool:
         """Whether a suggestion takes so long that running trials would wait for it."""
         return self.choice is not None and self.choice["name"] == "gp"
 
+    @property
+    def notices(self) -> list[str]:
+        """What had to be mended, and what could not be."""
+        found = (self.published.notice, self.published.problem) if self.published else ()
+        return [notice for notice in found if notice]
+
     def close(self) -> None:
-        """Release the database."""
-        self.storage.remove_session()
-        self.storage.engine.dispose()
+        """Release the file."""
+        if self.published:
+            self.published.close()
 
     # ---
 
@@ -156,84 +165,30 @@ class Search:
         self._trials[number] = trial
         return trial.params
 
-    def _tell(
-        self,
-        trial: optuna.Trial,
-        state: str,
-        values: Mapping[str, float] | None,
-        violations: Mapping[str, float] | None,
-    ) -> None:
-        if values is None:
-            self.study.tell(trial, state=TrialState[state])
-            return
-        for name, violation in (violations or {}).items():
-            trial.set_constraint(name, violation)
-        self.study.tell(trial, [values[name] for name in self.objectives.names])
-
-    def _open(self, path: Path | None, asked: list[Line], ended: Mapping[int, Line]) -> None:
-        """Connect, and bring the database in line with what was asked and how it ended."""
-        try:
-            self._connect(path)
-            fits = self._reconcile(asked, ended)
-        except Exception as error:  # SQLAlchemy, sqlite3 and Optuna each have their own for a damaged file
-            if "locked" in str(error):
-                held = f"{path} is locked by another program for {BUSY_S:.0f} s; close it and try again"
-                raise ConfigError([held]) from None
-            fits, self.notice = False, f"optuna.db could not be used ({type(error).__name__})"
-        if fits:
-            return
-        if path is not None and hasattr(self, "storage"):
-            self.close()
-        if path is not None and path.exists():
-            kept = path.with_name(f"{path.stem}-damaged{path.suffix}")
-            path.replace(kept)
-            why = self.notice or "optuna.db was incomplete"
-            self.notice = f"{why}: made anew from the log, the old one is kept as {kept.name}"
-        self._connect(path)
+    def _restore(self, asked: list[Line], ended: Iterable[Line]) -> None:
+        """Make the study from the log: ended trials as they ended, the others running."""
+        over = {line["number"]: line for line in ended}
         for line in asked:
+            number, kind, raw = line["number"], line["kind"], line["suggested"]
             attrs = {} if line["name"] is None else {"name": line["name"]}
-            self._enqueue(line["number"], line["kind"], line["suggested"], **attrs)
-            end = ended.get(line["number"])
-            if end is not None:
-                trial = self._trials.pop(line["number"])
-                self._tell(trial, end["state"], end["values"], end.get("violations"))
-
-    def _connect(self, path: Path | None) -> None:
-        self.storage = optuna.storages.RDBStorage(
-            f"sqlite:///{path or ':memory:'}", engine_kwargs={"connect_args": {"timeout": BUSY_S}}
-        )
-        with self.storage.engine.connect() as connection:  # the one that the pool keeps: nothing is lost
-            connection.exec_driver_sql("PRAGMA synchronous=OFF")  # with the file, it can be made anew
-        self.study = optuna.create_study(
-            storage=self.storage,
-            study_name=f"{self.spec.name}-{space.space_hash(self.spec.space)}",
-            directions=list(self.objectives.directions),
-            load_if_exists=True,
-        )
-
-    def _reconcile(self, asked: list[Line], ended: Mapping[int, Line]) -> bool:
-        """Settle what a crash left open; False where the database lacks or contradicts something."""
-        held: dict[int, optuna.trial.FrozenTrial] = {}
-        wanted = {line["number"] for line in asked}
-        for frozen in self.study.get_trials(deepcopy=False):
-            number = frozen.user_attrs.get("number")
-            drawn_again = "duplicate_of" in frozen.user_attrs
-            if number is not None and number in wanted and not drawn_again:
-                held[number] = frozen
-            elif frozen.state in (TrialState.RUNNING, TrialState.WAITING):
-                # asked for, never noted down
-                self.storage.set_trial_state_values(frozen._trial_id, TrialState.FAIL)
-        for line in asked:
-            found, end = held.get(line["number"]), ended.get(line["number"])
-            if found is None:
-                return False
-            if found.state is not TrialState.RUNNING:
-                if end is None or found.state.name != end["state"]:
-                    return False
-                continue
-            trial = optuna.Trial(self.study, found._trial_id)
+            self._note(number, kind, build(TrainConfig, line["config"]))
+            end = over.get(number)
             if end is None:
-                self._trials[line["number"]] = trial
-            else:
-                self._tell(trial, end["state"], end["values"], end.get("violations"))
-        return True
+                self._enqueue(number, kind, raw, **attrs)
+                continue
+            if kind == "search":
+                self._train_s.append(end["train_wall_s"])
+            found = space.distributions(self.spec.space, self.spec.train, raw) if raw else {}
+            values = end["values"]
+            self.study.add_trial(
+                create_trial(
+                    state=TrialState[end["state"]],
+                    values=[values[name] for name in self.objectives.names] if values else None,
+                    params=raw,
+                    distributions=found,
+                    constraints=end["violations"] if values else None,
+                    user_attrs={"kind": kind, "number": number, **attrs},
+                )
+            )
+        if self.published:
+            self.published.add(*self.study.get_trials(deepcopy=False, states=ENDED))

@@ -9,8 +9,9 @@ from typing import Any, Self
 import yaml
 from pydantic import Field, field_validator, model_validator
 
-from study import soundness
-from study.ranges import Group, Space
+from study.objectives import read_constraints, read_names
+from study.space import Space, soundness
+from study.space.ranges import Group
 from trainables.assembly import dataset
 from trainables.config import TrainConfig
 from trainables.errors import ConfigError, require_known, unknown
@@ -48,6 +49,27 @@ class Budget(Group):
         5, ge=0, le=100, description="fresh seeds with which the front and its near-misses run again"
     )
     confirm_at_most: int = Field(8, ge=1, description="configurations that are confirmed, the front first")
+
+    @field_validator("objectives")
+    @classmethod
+    def _objectives_are_metrics(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        return read_names(names)
+
+    @field_validator("constraints", mode="before")
+    @classmethod
+    def _yaml_is_forgiven(cls, texts: Any) -> Any:
+        """``- fits: Loihi`` is a mapping to YAML."""
+        if not isinstance(texts, list | tuple):
+            return texts
+        pairs = [
+            next(iter(text.items())) if isinstance(text, dict) and len(text) == 1 else None for text in texts
+        ]
+        return [f"{pair[0]}: {pair[1]}" if pair else text for pair, text in zip(pairs, texts, strict=True)]
+
+    @field_validator("constraints")
+    @classmethod
+    def _constraints_make_sense(cls, texts: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(str(constraint) for constraint in read_constraints(texts))
 
     @field_validator("sampler")
     @classmethod

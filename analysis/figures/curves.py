@@ -43,10 +43,11 @@ def curves_info(study: Study, outcome: Outcome) -> CurvesInfo:
     wanted = [study.accuracy, study.sparsity, THRESHOLD]
     panels = tuple((name, study.label(name), study.unit(name)) for name in wanted if name in study.epochs)
     curves, front = [], outcome.front
+    rows_of = dict(iter(study.epochs[study.epochs["number"].isin(front["number"])].groupby("number")))
     for number, scheduler in zip(front["number"], front["scheduler"], strict=True):
-        rows = study.epochs[study.epochs["number"] == number].sort_values("epoch")
-        if rows.empty or not panels:
+        if number not in rows_of or not panels:
             continue
+        rows = rows_of[number].sort_values("epoch")
         last = float(rows["epoch"].max())
         progress = rows["progress"] if "progress" in rows else rows["epoch"] / last
         accuracy = rows[study.accuracy].to_numpy(float) if study.accuracy in rows else np.array([np.nan])

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import plotly.graph_objects as go
 
 from analysis import pareto, theme
 from analysis.figures.axis import Axis
+from analysis.figures.confirmed import MeansInfo, draw_means, means_info
 from analysis.figures.hover import describe
 from analysis.figures.labels import corner, places
 from analysis.outcome import Outcome
 from analysis.results import Study
-from analysis.text import NBSP, plotly_text, ratio_name
+from analysis.text import NBSP, finite, plotly_text, ratio_name
 from analysis.theme import Style
 
 PLOT, NARROW = (960.0, 470.0), (270.0, 360.0)  # size in pixels that labels are placed for
@@ -49,6 +50,7 @@ class FrontInfo:
     y_high: float
     x_title: str
     y_title: str
+    confirmed: MeansInfo
 
     def of(self, outcome: str) -> list[Mark]:
         """The marks with one outcome."""
@@ -56,10 +58,21 @@ class FrontInfo:
 
 
 def front_info(study: Study, outcome: Outcome) -> FrontInfo:
-    """Collect marks, the attained region and axis limits that keep the interesting part large."""
+    """Collect marks, the attained region and axis limits that keep the interesting part large.
+
+    A confirmed reference arm stands at its mean: it was not chosen, so its first training tells no more.
+
+    A front of three objectives is shown as it projects: some of its marks lie inside the region.
+    """
     marks: list[Mark] = []
     dense: list[Mark] = []
-    for row in outcome.of("front", "dominated", "below floor", "reference").to_dict("records"):
+    ended = outcome.trials.loc[outcome.trials["kind"] == "search", "outcome"].value_counts()
+    means = means_info(study, outcome)
+    fresh = {mean.number: mean for mean in means.means}
+    kinds = ("front", "dominated", "infeasible", "below floor", "reference")
+    for row in outcome.of(*kinds).to_dict("records"):
+        if not (finite(row[study.sparsity]) and finite(row[study.accuracy])):
+            continue  # not both need be objectives
         is_dense = row["scheduler"] == "dense" and row["outcome"] == "reference"
         mark = Mark(
             number=int(row["number"]),
@@ -70,16 +83,22 @@ def front_info(study: Study, outcome: Outcome) -> FrontInfo:
             hover=describe(row, study),
             label=ratio_name(row) if row["outcome"] == "reference" else "",
         )
+        if row["outcome"] == "reference" and mark.number in fresh:
+            mean = fresh[mark.number]
+            x, y = mean.sparsity.value, mean.accuracy.value
+            mark = replace(mark, sparsity=x, accuracy=y, hover=mean.hover)
         (dense if is_dense else marks).append(mark)
-    shown = [mark for mark in marks if mark.accuracy >= study.floor] or marks
+    spots = [(mark.sparsity, mark.accuracy) for mark in marks]
+    spots += [(m.sparsity.value, m.accuracy.value) for m in means.means if m.scheduler != "dense"]
+    shown = [spot for spot in spots if spot[1] >= study.floor] or spots
     # The dense arms are lines, not points, so that sparsity 0 does not stretch the axis.
-    left = min((mark.sparsity for mark in shown), default=0.0)
-    low = min((mark.accuracy for mark in shown), default=study.floor)
-    high = max((mark.accuracy for mark in (*marks, *dense)), default=1.0)
+    left = min((sparsity for sparsity, _ in shown), default=0.0)
+    low = min((accuracy for _, accuracy in shown), default=study.floor)
+    high = max((accuracy for accuracy in [*(y for _, y in spots), *(m.accuracy for m in dense)]), default=1.0)
     room = max(0.05 * (high - low), 0.004)
     corners = pareto.staircase(
         [(mark.sparsity, mark.accuracy) for mark in marks if mark.outcome == "front"],
-        (min(study.reference[1], left), min(study.reference[0], low)),
+        (min(study.worst(study.sparsity), left), min(study.worst(study.accuracy), low)),
     )
     return FrontInfo(
         marks=tuple(marks),
@@ -87,13 +106,14 @@ def front_info(study: Study, outcome: Outcome) -> FrontInfo:
         steps=tuple((float(x), float(y)) for x, y in corners),
         knee=next((mark for mark in marks if mark.number == outcome.knee), None),
         floor=study.floor,
-        stopped=len(outcome.of("stopped")),
-        failed=len(outcome.of("failed")),
+        stopped=int(ended.get("stopped", 0)),
+        failed=int(ended.get("failed", 0)),
         x_low=max(0.0, math.floor(20 * (left - 0.01)) / 20),
         y_low=max(0.0, low - 2 * room),
         y_high=high + room,
         x_title=study.label(study.sparsity),
         y_title=study.label(study.accuracy),
+        confirmed=means,
     )
 
 
@@ -113,15 +133,17 @@ def axes(info: FrontInfo) -> list[tuple[str, Axis]]:
 def draw_front(
     info: FrontInfo, styles: dict[str, Style], axis: Axis, size: tuple[float, float] = PLOT
 ) -> go.Figure:
-    """The attained region, dominated trials, front, dense line, trials below the floor, references, knee."""
+    """The attained region, dominated trials, front, dense line, infeasible ones, references, means, knee."""
     figure = go.Figure(layout={"template": theme.template()})
     _region(figure, info, axis)
     for outcome in ("dominated", "front"):
         for name, style in styles.items():
-            _trials(figure, [m for m in info.of(outcome) if m.scheduler == name], style, outcome, axis)
+            marks = [mark for mark in info.of(outcome) if mark.scheduler == name]
+            _trials(figure, marks, style, outcome, axis, faint=bool(info.confirmed.means))
     _legend(figure, info, styles)
     _dense(figure, info, axis, size)
     _below(figure, info, styles, axis)
+    draw_means(figure, info.confirmed, styles, axis, info.y_low)
     _references(figure, info, styles, axis, size)
     if info.knee is not None:
         ring = {"symbol": "circle-open", "size": 24, "color": theme.INK, "line": {"width": 1.5}}
@@ -151,14 +173,18 @@ def _points(figure: go.Figure, marks: Sequence[Mark], axis: Axis, name: str, **o
     figure.add_scatter(**(shared | {"hovertext": [mark.hover for mark in marks]} | options))
 
 
-def _trials(figure: go.Figure, marks: Sequence[Mark], style: Style, outcome: str, axis: Axis) -> None:
+def _trials(
+    figure: go.Figure, marks: Sequence[Mark], style: Style, outcome: str, axis: Axis, faint: bool
+) -> None:
+    """`faint`: confirmed means lie above these marks and say more."""
     if not marks:
         return
     best = outcome == "front"
     edge = {"width": 1, "color": theme.PAPER} if best else {"width": 1.5, "color": style.color}
     symbol = style.symbol if best else f"{style.symbol}-open"
     marker = {"symbol": symbol, "size": 13 if best else 8, "color": style.color, "line": edge}
-    _points(figure, marks, axis, outcome, marker=marker, opacity=1.0 if best else 0.65, showlegend=False)
+    opacity = (0.5 if faint else 1.0) if best else (0.4 if faint else 0.65)
+    _points(figure, marks, axis, outcome, marker=marker, opacity=opacity, showlegend=False)
 
 
 def _legend(figure: go.Figure, info: FrontInfo, styles: dict[str, Style]) -> None:
@@ -171,8 +197,10 @@ def _legend(figure: go.Figure, info: FrontInfo, styles: dict[str, Style]) -> Non
     ]
     kinds = (
         (len(info.of("dominated")), "dominated", "circle-open", 8),
+        (len(info.of("infeasible")), "infeasible", "x", 8),
         (len(info.of("below floor")), f"below {100 * info.floor:.0f} % (floor)", "triangle-down", 8),
         (len(info.of("reference")), "reference arms", "circle", 10),
+        (sum(not mean.reference for mean in info.confirmed.means), "confirmed means", "circle-open", 10),
         (info.stopped, "stopped, no values", "line-ew", 8),
         (info.failed, "failed, no values", "x-thin", 7),
     )
@@ -221,20 +249,17 @@ def _dense(figure: go.Figure, info: FrontInfo, axis: Axis, size: tuple[float, fl
 
 
 def _below(figure: go.Figure, info: FrontInfo, styles: dict[str, Style], axis: Axis) -> None:
-    """Trials below the axis sit on its lower edge; their hover has the true values."""
+    """Infeasible trials. Those below the axis sit on its lower edge; their hover has the true values."""
     hidden = [mark for mark in info.of("below floor") if mark.accuracy < info.y_low]
     shown = [mark for mark in info.of("below floor") if mark.accuracy >= info.y_low]
-    for marks, at in ((shown, None), (hidden, 100 * info.y_low)):
+    kinds = ((info.of("infeasible"), "x"), (shown, "triangle-down"), (hidden, "arrow-down"))
+    for marks, symbol in kinds:
         if marks:
             color = [styles[mark.scheduler].color for mark in marks]
-            arrow = {
-                "symbol": "arrow-down" if at else "triangle-down",
-                "size": 9,
-                "color": color,
-                "line": {"width": 1.5, "color": color},
-            }
-            y = {} if at is None else {"y": [at] * len(marks)}
-            _points(figure, marks, axis, "below floor", marker=arrow, cliponaxis=False, showlegend=False, **y)
+            marker = {"symbol": symbol, "size": 9, "color": color, "line": {"width": 1.5, "color": color}}
+            y = {"y": [100 * info.y_low] * len(marks)} if marks is hidden else {}
+            options = {"marker": marker, "cliponaxis": False, "showlegend": False, **y}
+            _points(figure, marks, axis, marks[0].outcome, **options)
 
 
 def _references(

@@ -5,13 +5,14 @@ from __future__ import annotations
 from markupsafe import Markup
 
 from analysis.figures.front import FrontInfo, Mark
+from analysis.text import finite
 from analysis.theme import Style
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 960, 460, 64, 16, 16, 48
 
 
 def front_svg(info: FrontInfo, styles: dict[str, Style], summary: str) -> Markup:
-    """Axes, the attained step line, trials by outcome and labelled reference arms; names are escaped."""
+    """Axes, the attained step line, trials by outcome, reference arms, confirmed means; names are escaped."""
     low, high = info.x_low, 1.01
 
     def x(sparsity: float) -> float:
@@ -49,13 +50,26 @@ def front_svg(info: FrontInfo, styles: dict[str, Style], summary: str) -> Markup
         line += '<text x="{}" y="{:.1f}">{}</text>'
         at = y(mark.accuracy)
         parts.append(Markup(line).format(LEFT, at, WIDTH - RIGHT, LEFT + 4, at - 5, mark.label))
-    parts += [dot(mark, 3, "none") for outcome in ("below floor", "dominated") for mark in info.of(outcome)]
+    parts += [
+        dot(mark, 3, "none")
+        for outcome in ("below floor", "infeasible", "dominated")
+        for mark in info.of(outcome)
+    ]
     parts += [dot(mark, 6, styles[mark.scheduler].color) for mark in info.of("front")]
     for mark in info.of("reference"):
         text = '<text x="{:.1f}" y="{:.1f}">{}</text>'
         parts.append(
             dot(mark, 5, "none") + Markup(text).format(x(mark.sparsity) + 9, y(mark.accuracy) + 4, mark.label)
         )
+    for mean in info.confirmed.means:
+        spans = [
+            (part.low, part.high) if finite(part.low) else (part.value, part.value)
+            for part in (mean.sparsity, mean.accuracy)
+        ]
+        across, up = x(mean.sparsity.value), y(mean.accuracy.value)
+        bars = '<path d="M{:.1f} {:.1f}H{:.1f}M{:.1f} {:.1f}V{:.1f}" stroke="{}" stroke-width="1.5"/>'
+        ends = (x(spans[0][0]), up, x(spans[0][1]), across, y(spans[1][0]), y(spans[1][1]))
+        parts.append(Markup(bars).format(*ends, styles[mean.scheduler].color))
     title = '<text x="{}" y="{}" text-anchor="middle">{}</text>'
     title += '<text transform="translate(14 {}) rotate(-90)" text-anchor="middle">{}</text>'
     parts.append(

@@ -15,7 +15,7 @@ def describe(row: Mapping[Any, Any], study: Study) -> str:
     """Name, objectives, parameters and time of one row of the trials frame; everything foreign is escaped."""
     name = f"reference {row['name']}" if row["kind"] == "reference" and row["name"] else row["scheduler"]
     lines = [f"<b>trial {int(row['number'])}</b>, {plotly_text(short(name, 40))}"]
-    for metric in (study.accuracy, study.sparsity):
+    for metric in study.shown:
         lines.append(f"{plotly_text(study.label(metric))} {by_unit(row.get(metric), study.unit(metric))}")
     if finite(row["threshold_ratio"]):
         lines.append(f"{RATIO} {number(row['threshold_ratio'])}")

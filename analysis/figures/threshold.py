@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 import plotly.graph_objects as go
 
 from analysis import stats, theme
@@ -55,12 +56,13 @@ def threshold_info(study: Study, outcome: Outcome, rng: np.random.Generator) -> 
             ratio=float(row["threshold_ratio"]),
             sparsity=float(row[study.sparsity]),
             accuracy=float(row[study.accuracy]),
-            feasible=float(row[study.accuracy]) >= study.floor,
+            feasible=row["outcome"] not in ("infeasible", "below floor")
+            and float(row[study.accuracy]) >= study.floor,
             reference=row["outcome"] == "reference",
             hover=describe(row, study),
         )
-        for row in outcome.of("front", "dominated", "below floor", "reference").to_dict("records")
-        if np.isfinite(row["threshold_ratio"])
+        for row in pd.concat([outcome.searched, outcome.references]).sort_values("number").to_dict("records")
+        if np.isfinite([row["threshold_ratio"], row[study.sparsity]]).all()
     ]
     searched = [mark for mark in marks if not mark.reference]
     groups = {

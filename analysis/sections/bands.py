@@ -2,33 +2,46 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
 
+from analysis.confirmation import TEST, Configuration
 from analysis.outcome import Outcome
 from analysis.stats import Estimate, wilson
 
 BANDS = (0.80, 0.90, 0.95, 0.98)
+NAN = float("nan")
 
 
 @dataclass(frozen=True)
 class Band:
-    """`best` and `reference`: the rows of highest accuracy with sparsity >= `least` (a fraction), or None.
+    """The most accurate configuration with sparsity >= `least` (a fraction), and what it is compared with.
 
-    `accuracy`: the best trial's accuracy with its Wilson interval over the samples of the split it was
-    measured on. `candidates`: number of feasible search trials in the band, from which `best` was chosen.
-    `gap`, `gain`: accuracy of the best trial minus that of the dense and of the reference arm (fractions).
+    Where configurations of the search were confirmed and reach the band, `best` is the trial of the one with
+    the highest mean accuracy and `confirmed` the configuration itself: accuracy, sparsity and test accuracy
+    are means over fresh seeds with t intervals, `gain` (over the best reference arm in the band) and `gap`
+    (to the dense arm) are means of differences between runs of one seed. Else `best` is the search trial of
+    highest accuracy, its accuracy has the Wilson interval over the samples of the split that it was measured
+    on, and differences are those of single trainings, without an interval.
+
+    `reference`: the row of the best arm with sparsity >= `least`, or None; `reference_accuracy`: its own.
+    `candidates`: number of configurations or feasible search trials from which `best` was chosen.
     """
 
     least: float
     best: dict[str, Any] | None
+    confirmed: Configuration | None
     accuracy: Estimate
+    sparsity: Estimate
+    test: Estimate
     candidates: int
     reference: dict[str, Any] | None
-    gap: float
-    gain: float
+    reference_accuracy: Estimate
+    gap: Estimate
+    gain: Estimate
 
 
 def dense_arm(outcome: Outcome) -> dict[str, Any] | None:
@@ -37,24 +50,82 @@ def dense_arm(outcome: Outcome) -> dict[str, Any] | None:
     return _best(arms[arms["scheduler"] == "dense"], outcome)
 
 
-def band(outcome: Outcome, least: float, samples: int) -> Band:
-    """Choose the best trial and the best reference arm of sparsity >= `least`; ties: sparser, earlier."""
+def band(outcome: Outcome, least: float, samples: int, tests: Mapping[int, Estimate]) -> Band:
+    """Choose the best and the best reference arm of sparsity >= `least`; ties: sparser, earlier.
+
+    `samples`: size of the split that accuracy was measured on. `tests`: test accuracy by trial, as read.
+    """
+    parts = [part for part in outcome.configurations if len(part.runs)]
+    enough = [part for part in parts if part.mean(outcome.sparsity).value >= least]
+    means = [part for part in enough if part.feasible and not part.is_reference]
+    if not means:
+        return _measured(outcome, least, samples, tests)
+    best, accuracy = _leader(means, outcome), outcome.accuracy
+    assert best is not None
+    arms = [part for part in parts if part.is_reference]
+    dense = _leader([arm for arm in arms if arm.row["scheduler"] == "dense"], outcome)
+    gap = _single(best.mean(accuracy).value - _value(dense_arm(outcome), accuracy))
+    chosen = Band(
+        least=least,
+        best=best.row,
+        confirmed=best,
+        accuracy=best.mean(accuracy),
+        sparsity=best.mean(outcome.sparsity),
+        test=best.mean(TEST),
+        candidates=len(means),
+        reference=None,
+        reference_accuracy=_single(NAN),
+        gap=gap if dense is None else best.gain(dense, accuracy),
+        gain=_single(NAN),
+    )
+    if not arms:  # none was confirmed: its one training is what there is to compare with
+        single = _measured(outcome, least, samples, tests)
+        other = single.reference_accuracy
+        gain = _single(best.mean(accuracy).value - other.value)
+        return replace(chosen, reference=single.reference, reference_accuracy=other, gain=gain)
+    arm = _leader([arm for arm in arms if arm in enough], outcome)
+    if arm is None:
+        return chosen
+    mean = arm.mean(accuracy)
+    return replace(chosen, reference=arm.row, reference_accuracy=mean, gain=best.gain(arm, accuracy))
+
+
+def _measured(outcome: Outcome, least: float, samples: int, tests: Mapping[int, Estimate]) -> Band:
+    """The band from single trainings alone."""
     searched = outcome.of("front", "dominated")
     enough = searched[searched[outcome.sparsity] >= least]
     arms = outcome.references
     best = _best(enough, outcome)
     # An arm that the rule of the search would refuse is still shown: that a shape collapses is a finding.
     reference = _best(arms[arms[outcome.sparsity] >= least], outcome)
-    accuracy = _accuracy(best, outcome)
+    accuracy, other = _value(best, outcome.accuracy), _value(reference, outcome.accuracy)
     return Band(
         least=least,
         best=best,
+        confirmed=None,
         accuracy=wilson(accuracy, samples),
+        sparsity=_single(_value(best, outcome.sparsity)),
+        test=_single(NAN) if best is None else tests.get(int(best["number"]), _single(NAN)),
         candidates=len(enough),
         reference=reference,
-        gap=accuracy - _accuracy(dense_arm(outcome), outcome),
-        gain=accuracy - _accuracy(reference, outcome),
+        reference_accuracy=_single(other),
+        gap=_single(accuracy - _value(dense_arm(outcome), outcome.accuracy)),
+        gain=_single(accuracy - other),
     )
+
+
+def _leader(parts: Sequence[Configuration], outcome: Outcome) -> Configuration | None:
+    """The configuration of highest mean accuracy; ties: sparser, earlier."""
+
+    def rank(part: Configuration) -> tuple[float, float, int]:
+        return -part.mean(outcome.accuracy).value, -part.mean(outcome.sparsity).value, part.number
+
+    return min(parts, key=rank, default=None)
+
+
+def _single(value: float) -> Estimate:
+    """One measurement: a value without an interval."""
+    return Estimate(value, NAN, NAN, 1)
 
 
 def _best(rows: pd.DataFrame, outcome: Outcome) -> dict[str, Any] | None:
@@ -64,5 +135,5 @@ def _best(rows: pd.DataFrame, outcome: Outcome) -> dict[str, Any] | None:
     return {str(key): value for key, value in ordered.iloc[0].to_dict().items()}
 
 
-def _accuracy(row: dict[str, Any] | None, outcome: Outcome) -> float:
-    return float("nan") if row is None else float(row[outcome.accuracy])
+def _value(row: dict[str, Any] | None, metric: str) -> float:
+    return NAN if row is None else float(row[metric])

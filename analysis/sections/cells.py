@@ -10,6 +10,7 @@ import pandas as pd
 from analysis import text
 from analysis.results import Study
 from analysis.sections.base import Cell, Column, Material, Table
+from analysis.stats import Estimate
 
 
 def value(number: object, unit: str | None = None) -> Cell:
@@ -28,18 +29,33 @@ def schedule(name: str, material: Material) -> Cell:
     return Cell(text.short(style.label, 40), style.label, style.color)
 
 
+def estimate(measured: Estimate) -> Cell:
+    """A fraction with its interval, in percent."""
+    sort = measured.value if text.finite(measured.value) else None
+    return Cell(text.estimate(measured.value, measured.low, measured.high), sort)
+
+
+def gain(difference: Estimate) -> Cell:
+    """A difference of fractions with its interval, in percentage points."""
+    sort = difference.value if text.finite(difference.value) else None
+    shown = text.points(difference.value)
+    if text.finite(difference.low):
+        shown += f" [{text.points(difference.low)},{text.NBSP}{text.points(difference.high)}]"
+    return Cell(shown, sort)
+
+
 def objectives(study: Study) -> list[Column]:
-    """Column heads of the two objectives."""
-    return [Column(study.label(study.accuracy)), Column(study.label(study.sparsity))]
+    """Column heads of accuracy, sparsity and any further objective."""
+    return [Column(study.label(name)) for name in study.shown]
 
 
 def trial_table(rows: pd.DataFrame, material: Material, caption: str) -> Table:
-    """Number, schedule, D / sum(lr), both objectives and outcome of some trials."""
+    """Number, schedule, D / sum(lr), objectives and outcome of some trials."""
     study = material.study
     columns = [Column("Trial"), Column("Schedule", False), Column(text.RATIO), *objectives(study)]
     body = []
     for row in rows.to_dict("records"):
         cells = [trial(row), schedule(row["scheduler"], material), value(row["threshold_ratio"])]
-        cells += [value(row[metric], study.unit(metric)) for metric in (study.accuracy, study.sparsity)]
+        cells += [value(row[metric], study.unit(metric)) for metric in study.shown]
         body.append([*cells, Cell(row["outcome"], row["outcome"])])
     return Table([*columns, Column("Outcome", False)], body, caption)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from analysis import pareto, text
 from analysis.figures.front import NARROW, FrontInfo, axes, draw_front, front_info
 from analysis.figures.front_svg import front_svg
-from analysis.outcome import BOTH_MORE
 from analysis.sections.base import Material, Picture, Section
 from analysis.sections.cells import trial_table
+from analysis.sections.means import means_table
 
 NEEDS = "at least one trial in state COMPLETE with finite accuracy and sparsity"
 
@@ -17,13 +19,19 @@ def front(material: Material) -> Section:
     study, outcome = material.study, material.outcome
     info = front_info(study, outcome)
     title = "Accuracy against sparsity"
-    sizes = {
-        "dominated": len(outcome.of("dominated")),
-        f"below the accuracy floor of {text.percent(study.floor, 0)}": len(outcome.of("below floor")),
-        "stopped early": info.stopped,
-        "failed": info.failed,
+    # Of the search alone: failures of arms and of confirming runs are in the table of all trials.
+    ended = outcome.trials.loc[outcome.trials["kind"] == "search", "outcome"].value_counts()
+    words = {
+        "dominated": "dominated",
+        "infeasible": "violating a constraint",
+        "below floor": f"below the accuracy floor of {text.percent(study.floor, 0)}",
+        "stopped": "stopped early",
+        "failed": "failed",
     }
-    counted = text.listing([f"{n} {word}" for word, n in sizes.items() if n]) or "none dominated"
+    counted = (
+        text.listing([f"{ended[key]} {word}" for key, word in words.items() if key in ended])
+        or "none dominated"
+    )
     if not info.marks and not info.dense:
         return Section("front", title, f"There is nothing to plot: {counted}.", missing=NEEDS)
     finding = _finding(material, info, counted)
@@ -39,9 +47,21 @@ def front(material: Material) -> Section:
         "Everything on and below the blue line was reached by a search trial. Large filled marks: the front. "
         "Small open marks: dominated. Ink edge: reference arms. Arrows at the lower edge: trials below it."
     )
+    if info.confirmed.means:
+        caption += (
+            f" Hollow marks with bars: means over fresh seeds with 95{text.NBSP}% intervals; dotted: from "
+            "the value that the search saw to the mean; ink line: the confirmed front. Reference arms that "
+            "were trained again stand at their means."
+        )
+    if len(study.objectives) > 2:
+        caption += (
+            f" The front is that of {text.listing([study.label(name) for name in study.objectives])}; "
+            "here it is seen along two of them, so that some of its marks lie inside the region."
+        )
     svg = front_svg(info, material.styles, summary)
     picture = Picture("front", summary, caption, drawn, 620, table, svg, narrow)
-    return Section("front", title, finding, pictures=[picture])
+    tables = [means_table(material)] if outcome.configurations else []
+    return Section("front", title, finding, pictures=[picture], tables=tables)
 
 
 def _finding(material: Material, info: FrontInfo, counted: str) -> str:
@@ -60,20 +80,42 @@ def _finding(material: Material, info: FrontInfo, counted: str) -> str:
             f" Its knee is trial {info.knee.number}: {text.percent(info.knee.accuracy)} at "
             f"{text.percent(info.knee.sparsity)}."
         )
-    arms = info.of("reference")
-    if arms:
-        open_ = [mark for mark in arms if not _covered(mark.accuracy, mark.sparsity, material)]
-        pruned = text.count(len(arms), "pruned reference arm")
-        sentence += f" The front dominates {len(arms) - len(open_)} of {pruned}."
-    low_accuracy, low_sparsity = study.reference
+    arms = outcome.references[outcome.references["scheduler"] != "dense"]
+    if len(arms):
+        best = rows[study.objectives].to_numpy(dtype=float)
+        covered = _covered(arms[study.objectives].to_numpy(dtype=float), best, study.maximize)
+        sentence += f" The front dominates {covered} of {text.count(len(arms), 'pruned reference arm')}."
+    reference = [
+        f"{study.label(name).lower()} {text.by_unit(low, study.unit(name))}"
+        for name, low in zip(study.objectives, study.reference, strict=True)
+    ]
+    sentence += f" Hypervolume {text.number(outcome.hypervolume)} (reference point: {', '.join(reference)})"
+    if not outcome.confirmed_front:
+        return sentence + "."
+    tried = [part for part in outcome.configurations if not part.is_reference]
     return sentence + (
-        f" Hypervolume {text.number(outcome.hypervolume)} (reference point: accuracy "
-        f"{text.percent(low_accuracy, 0)}, sparsity {text.percent(low_sparsity, 0)})."
+        f". Of {text.count(len(tried), 'configuration')} trained again with fresh seeds, "
+        f"{len(outcome.confirmed_front)} form the confirmed front: hypervolume "
+        f"{text.number(outcome.confirmed_hypervolume)} of the means{_means(material)}."
     )
 
 
-def _covered(accuracy: float, sparsity: float, material: Material) -> bool:
-    """True if some point of the front dominates (accuracy, sparsity)."""
-    rows = material.outcome.front[[material.study.accuracy, material.study.sparsity]].to_numpy(dtype=float)
-    alone = pareto.non_dominated([*rows.tolist(), [accuracy, sparsity]], BOTH_MORE)
-    return not bool(alone[-1])
+def _means(material: Material) -> str:
+    """How many confirmed arms the confirmed front dominates, mean against mean."""
+    study, outcome = material.study, material.outcome
+    parts = [part for part in outcome.configurations if len(part.runs)]
+    arms = [part for part in parts if part.is_reference and part.row["scheduler"] != "dense"]
+    best = [part for part in parts if part.number in outcome.confirmed_front]
+    if not arms:
+        return ""
+    theirs, ours = (
+        np.array([[part.mean(name).value for name in study.objectives] for part in some])
+        for some in (arms, best)
+    )
+    covered = _covered(theirs, ours, study.maximize)
+    return f", which dominate {covered} of {text.count(len(arms), 'confirmed reference arm')}"
+
+
+def _covered(arms: pareto.Floats, front: pareto.Floats, maximize: tuple[bool, ...]) -> int:
+    """How many rows of `arms` some row of the front dominates."""
+    return sum(not pareto.non_dominated(np.vstack([front, arm]), maximize)[-1] for arm in arms)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from analysis import text
+from analysis.results import Study
 from analysis.sections.base import Cell, Column, Material, Section, Table
 
 TITLE = "How this was made"
@@ -27,6 +28,8 @@ def making(material: Material) -> Section:
         ("Resolved spec", text.outline(study.part("spec")) or "not recorded"),
     ]
     tables = [_pairs("Study", _study(material, commit)), _pairs("Times", _times(material))]
+    if study.part("stopping"):
+        tables.append(_pairs("Stopping audit", _flat(study.part("stopping"))))
     tables += [
         _pairs(head, list(study.part(head.lower()).items()))
         for head in ("Machine", "Versions", "Network", "Data")
@@ -52,21 +55,48 @@ def _plain(item: object) -> str:
 
 def _study(material: Material, commit: str) -> list[tuple[str, Any]]:
     info, trials = material.study.info, material.study.trials
-    planned = material.study.part("budget")
+    planned, sampler = material.study.part("budget"), material.study.part("sampler")
     seeds = sorted({text.short(seed, 12) for seed in trials["seed"].dropna()})
     shown = ", ".join(seeds[:12]) + (f" and {len(seeds) - 12} more" if len(seeds) > 12 else "")
     return [
         ("Name", info.get("name")),
         ("State", info.get("state")),
         ("Created", info.get("created_at")),
-        ("Objectives", ", ".join(material.study.label(str(name)) for name in info["objectives"])),
+        ("Objectives", _objectives(material.study)),
         ("Accuracy floor", text.percent(material.study.floor)),
+        ("Constraints", _words(info.get("constraints"))),
+        ("Sampler", sampler.get("name")),
+        ("Why this sampler", sampler.get("why")),
         ("Trials planned", ", ".join(f"{n} {kind}" for kind, n in planned.items()) or None),
         ("Study seed", text.short(info.get("seed"))),
         ("Training seeds", shown),
         ("Space hash", info.get("space_hash")),
         ("Commit", commit),
     ]
+
+
+def _objectives(study: Study) -> str:
+    ways = ["more" if more else "less" for more in study.maximize]
+    pairs = zip(study.objectives, ways, study.reference, strict=True)
+    return "; ".join(
+        f"{study.label(name)}: {way} is better, reference point {text.by_unit(low, study.unit(name))}"
+        for name, way, low in pairs
+    )
+
+
+def _words(constraints: object) -> str | None:
+    return "; ".join(str(words) for words in constraints) if isinstance(constraints, list) else None
+
+
+def _flat(record: Mapping[str, Any], head: str = "") -> list[tuple[str, Any]]:
+    """The leaves of a nested record under their joined names; lists on one line."""
+    pairs: list[tuple[str, Any]] = []
+    for key, item in record.items():
+        if isinstance(item, Mapping):
+            pairs += _flat(item, f"{head}{key}: ")
+        else:
+            pairs.append((f"{head}{key}", ", ".join(map(str, item)) if isinstance(item, list) else item))
+    return pairs
 
 
 def _times(material: Material) -> list[tuple[str, Any]]:

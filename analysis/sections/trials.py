@@ -11,8 +11,9 @@ from analysis.sections.base import Cell, Column, Material, Section, Table
 from analysis.sections.cells import objectives, schedule, trial, value
 
 _WORDS = {
-    "front": "on the front", "below floor": "below the accuracy floor",
-    "reference": "as reference arms", "stopped": "stopped early",
+    "front": "on the front", "infeasible": "violating a constraint",
+    "below floor": "below the accuracy floor", "reference": "as reference arms",
+    "confirmed": "confirming others", "stopped": "stopped early",
 }  # fmt: skip
 
 
@@ -20,7 +21,7 @@ def trials(material: Material) -> Section:
     """A sortable, filterable table; without scripts a plain one, by trial number."""
     study, outcome = material.study, material.outcome
     counts = {word: len(outcome.of(word)) for word in OUTCOMES}
-    parts = text.listing([f"{n} {_WORDS.get(word, word)}" for word, n in counts.items() if n])
+    parts = text.listing([f"{n:,} {_WORDS.get(word, word)}" for word, n in counts.items() if n])
     finding = f"{text.count(len(outcome.trials), 'trial')} ended: {parts}."
     tests = study.models.set_index("number")["accuracy_test"].to_dict()
     columns = [
@@ -32,7 +33,7 @@ def trials(material: Material) -> Section:
     for row in outcome.trials.to_dict("records"):
         cells = [trial(row), Cell(row["outcome"], OUTCOMES.index(row["outcome"]))]
         cells += [schedule(row["scheduler"], material), value(row["threshold_ratio"])]
-        cells += [value(row[metric], study.unit(metric)) for metric in (study.accuracy, study.sparsity)]
+        cells += [value(row[metric], study.unit(metric)) for metric in study.shown]
         cells += [
             value(tests.get(row["number"]), "fraction"),
             _seed(row["seed"]),
@@ -61,4 +62,7 @@ def _details(row: Mapping[Any, Any]) -> str:
         shown.insert(0, text.short(row["name"], 40))
     if text.finite(row["replicate_of"]):
         shown.insert(0, f"replicate of {text.number(row['replicate_of'])}")
+    missed = [name for name, violation in sorted(row["violations"].items()) if not violation <= 0]
+    if missed:
+        shown.insert(0, f"violates {text.listing([text.short(name, 60) for name in missed])}")
     return text.short(", ".join(shown), 300)

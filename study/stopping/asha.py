@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from study.front import layers
 from study.stopping.protocol import Floats, Plan, Row, Setting, oriented
-from study.stopping.ranking import epsilon_net, first_front
+from study.stopping.ranking import epsilon_net, maximised
 from study.stopping.shelf import Shelf
 
 
@@ -29,9 +30,10 @@ class MultiObjectiveAsha:
     def observe(self, number: int, plan: Plan, row: Row) -> None:
         """Keep the values at a rung."""
         self._plans[number] = plan
-        values = oriented(row, self.setting.objectives)
-        if values is not None and self._is_rung(row["epoch"], plan):
-            self._rung(plan, row["epoch"]).put(number, values)
+        if self._is_rung(row["epoch"], plan):
+            values = oriented(row, self.setting.objectives)
+            if values is not None:
+                self._rung(plan, row["epoch"]).put(number, values)
 
     def reason(self, number: int, row: Row) -> str | None:
         """Outside the best 1 / eta of its rung."""
@@ -65,13 +67,13 @@ class MultiObjectiveAsha:
 def goes_on(values: Floats, earlier: Floats, limit: float) -> bool:
     """Whether the place (from 0) of ``values`` [m] among itself and ``earlier`` [n, m] is below ``limit``."""
     # Itself first and the others in a canonical order: ties go to it, and the order of arrival is forgotten.
-    left = np.vstack([values, earlier[np.lexsort(earlier.T)]])
+    points = np.vstack([values, earlier[np.lexsort(earlier.T)]])
     better = 0  # trials on better fronts
-    while better < limit:
-        front = first_front(left)
-        size = int(front.sum())
-        if front[0]:
-            return better + size <= limit or better + int(epsilon_net(left[front])[0]) < limit
-        better += size
-        left = left[~front]
-    return False
+    for front in layers(points, maximised(points)):
+        if better >= limit:
+            return False
+        if (front == 0).any():
+            members = np.sort(front)
+            return better + len(front) <= limit or better + int(epsilon_net(points[members])[0]) < limit
+        better += len(front)
+    raise AssertionError("the trial is on no front")

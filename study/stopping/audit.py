@@ -12,11 +12,12 @@ from typing import Any
 
 import numpy as np
 
+from study.front import hypervolume
 from study.stopping.cohort import is_quality
-from study.stopping.measures import hypervolume, kendall_tau, wilson
+from study.stopping.measures import kendall_tau, wilson
 from study.stopping.noise import LEVEL_SD, quality_sd
 from study.stopping.protocol import Floats, Plan, Row, Rule, oriented
-from study.stopping.ranking import first_front, ranks
+from study.stopping.ranking import maximised, ranks
 from trainables.metrics import METRICS
 
 
@@ -144,7 +145,7 @@ def _near_front(
 def _lost(ends: Mapping[int, Floats], without: set[int], corner: Floats) -> float:
     def volume(points: list[Floats]) -> float:
         rows = np.array(points).reshape(-1, len(corner))
-        return hypervolume(rows[first_front(rows)], corner)
+        return hypervolume(rows, maximised(rows), corner)
 
     whole = volume(list(ends.values()))
     rest = volume([values for number, values in ends.items() if number not in without])

@@ -63,8 +63,7 @@ class Cohort:
         for index, name in enumerate(self.costs):
             now = level(name, row[name])
             depth = now - (0.0 if METRICS[name].direction == "maximize" else self._dense(index, slot, now))
-            x = promised(np.array(depth), np.array(threshold), np.array(plan.final_threshold))
-            cells += [now, depth, float(x)]
+            cells += [now, depth, promised(depth, threshold, plan.final_threshold)]
         self._cells[epoch, :, slot] = cells
         return True
 

@@ -26,9 +26,10 @@ class FixedEpochDiscard:
     def observe(self, number: int, plan: Plan, row: Row) -> None:
         """Keep the values of epoch i."""
         self._plans[number] = plan
-        values = oriented(row, self.setting.objectives)
-        if values is not None and row["epoch"] == self._epoch(plan):
-            self._shelf(plan).put(number, values)
+        if row["epoch"] == self._epoch(plan):
+            values = oriented(row, self.setting.objectives)
+            if values is not None:
+                self._shelf(plan).put(number, values)
 
     def reason(self, number: int, row: Row) -> str | None:
         """Dominated by an earlier arrival at epoch i."""

@@ -11,11 +11,13 @@ Spines do not keep still: with learning rate left they grow back or move on. The
 ``a x + b l depth + c x depth`` with l the share of the sum of the learning rates that is still to come, and
 (a, b, c) fitted, at every epoch anew, to the trials whose end is known, by ridge regression around
 (0.8, 0, 0), which is the best single number on 369 recorded trainings of digits. Tried there and worse:
-the present level (three times the error at u = 0.5), x alone, x l for x depth, the threshold left to grow in
+the present level (six times the error at u = 0.5), x alone, x l for x depth, the threshold left to grow in
 units of sum(lr), a Gaussian kernel over (threshold left, depth). benchmarks/results/stopping.md has errors.
 """
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 
@@ -27,14 +29,16 @@ DEEPEST = 9.2  # level of density 1e-4, beyond which nothing is forecast
 ENDS = 8  # known ends below which a forecast is not trusted
 
 
-def promised(depth: Floats, threshold: Floats, final: Floats) -> Floats:
-    """x = depth (final / threshold - 1) [any shape], 0 once the threshold is final, capped at ``DEEPEST``.
+def promised(depth: float, threshold: float, final: float) -> float:
+    """x = depth (final / threshold - 1), 0 once the threshold is final, capped where ``DEEPEST`` is reached.
 
     NaN while the threshold is 0 and will grow: nothing is known then.
     """
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = np.where(threshold >= final, 0.0, np.where(threshold > 0, final / threshold - 1, np.nan))
-        return np.minimum(depth * ratio, np.maximum(DEEPEST - depth, 0.0))
+    if threshold >= final:
+        return 0.0
+    if threshold <= 0:
+        return math.nan
+    return min(depth * (final / threshold - 1), max(DEEPEST - depth, 0.0))
 
 
 def features(x: Floats, depth: Floats, lr_left: Floats) -> Floats:

@@ -1,4 +1,4 @@
-"""How good a front is and how well two orders agree. Points are oriented: more is better in every column."""
+"""How well two orders agree, and how sure a share is."""
 
 from __future__ import annotations
 
@@ -7,29 +7,6 @@ import math
 import numpy as np
 
 from study.stopping.protocol import Floats
-from study.stopping.ranking import first_front
-
-
-def hypervolume(points: Floats, reference: Floats) -> float:
-    """Volume of the union of the boxes between ``reference`` [m] and the rows of ``points`` [n, m].
-
-    Slices along the last objective (While et al. 2006): O(n log n) for two objectives, O(n^2 log n) for
-    three. Rows not above the reference in every objective add nothing.
-    """
-    boxes = points[(points > reference).all(axis=1)] - reference
-    boxes = boxes[np.lexsort(-boxes.T)] if len(boxes) else boxes  # the last objective decides
-    if boxes.shape[1] == 2:
-        widths = np.maximum.accumulate(boxes[:, 0]) if len(boxes) else boxes[:, 0]
-        return float((widths * (boxes[:, 1] - np.append(boxes[1:, 1], 0.0)[: len(boxes)])).sum())
-    volume = 0.0
-    for index in range(len(boxes)):
-        below = boxes[index + 1, -1] if index + 1 < len(boxes) else 0.0
-        if boxes[index, -1] > below:
-            slab = boxes[: index + 1, :-1]
-            volume += hypervolume(slab[first_front(slab)], np.zeros(slab.shape[1])) * (
-                boxes[index, -1] - below
-            )
-    return volume
 
 
 def kendall_tau(a: Floats, b: Floats) -> float:

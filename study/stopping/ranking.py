@@ -1,13 +1,16 @@
-"""Order among points with several objectives, all maximised: fronts, ranks, an even order inside a front."""
+"""Order among points with several objectives, all maximised: ranks, and an even order inside a front."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
+from study.front import layers
 from study.stopping.protocol import Floats
+from trainables.metrics import Direction
 
 Mask = NDArray[np.bool_]
+Places = NDArray[np.int64]
 
 
 def dominators(points: Floats, point: Floats) -> Mask:
@@ -15,45 +18,20 @@ def dominators(points: Floats, point: Floats) -> Mask:
     return np.asarray((points >= point).all(axis=1) & (points > point).any(axis=1))
 
 
-def first_front(points: Floats) -> Mask:
-    """Mask [n] of the rows that no other row dominates; equal rows stay together.
-
-    Two objectives: sorted by the first, a row is dominated if an earlier one is as good in the second;
-    O(n log n). More: every row against the front so far, O(n |front|).
-    """
-    front = np.zeros(len(points), dtype=np.bool_)
-    order = np.lexsort(-points.T[::-1])  # best first: only an earlier row can dominate
-    ranked = points[order]
-    if points.shape[1] == 2 and len(points):
-        best = np.maximum.accumulate(ranked[:, 1])
-        before = np.append(-np.inf, best[:-1])
-        repeats = np.append(False, (ranked[1:] == ranked[:-1]).all(axis=1))
-        keep = ranked[:, 1] > before
-        # an equal row shares the fate of the first of its kind
-        first_of_kind = np.maximum.accumulate(np.where(repeats, 0, np.arange(len(ranked))))
-        front[order] = keep[first_of_kind]
-        return front
-    kept = np.empty((0, points.shape[1]))
-    for index, row in zip(order, ranked, strict=True):
-        if not dominators(kept, row).any():
-            front[index] = True
-            kept = np.vstack([kept, row])
-    return front
+def maximised(points: Floats) -> list[Direction]:
+    """The directions of points [n, m] that are oriented: larger is better."""
+    return ["maximize"] * points.shape[1]
 
 
-def ranks(points: Floats) -> NDArray[np.int64]:
-    """Non-domination rank [n]: 0 for the front, 1 for the front of the rest, and so on (Deb et al. 2002)."""
+def ranks(points: Floats) -> Places:
+    """Non-domination rank [n]: 0 on the front, 1 on the front of the rest, and so on."""
     rank = np.zeros(len(points), dtype=np.int64)
-    left = np.arange(len(points))
-    level = 0
-    while len(left):
-        front = first_front(points[left])
-        rank[left[front]] = level
-        left, level = left[~front], level + 1
+    for level, front in enumerate(layers(points, maximised(points))):
+        rank[front] = level
     return rank
 
 
-def epsilon_net(points: Floats) -> NDArray[np.int64]:
+def epsilon_net(points: Floats) -> Places:
     """Places [n] of the rows of one front in an order that covers it evenly: 0 is taken first.
 
     The row that is best in the first objective, then always the row farthest from all taken before

@@ -9,7 +9,7 @@ import pytest
 
 from analysis.report import render
 from analysis.results import load
-from tests.analysis.folder import write_hostile, write_study
+from tests.analysis.folder import write_confirmed, write_hostile, write_study
 
 playwright = pytest.importorskip("playwright.sync_api")
 pytestmark = [
@@ -20,6 +20,8 @@ ARGUMENTS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
+QUERY = """() => document.getElementById("front-plot").data
+    .filter((trace) => trace.name === "confirmed").map((trace) => [trace.x, trace.y, trace.error_y.array])"""
 POINTS = "#front-plot .scatterlayer .point"
 
 
@@ -156,6 +158,29 @@ def test_without_scripts(visit: Visit) -> None:
 def test_narrow_screen_does_not_scroll_sideways(visit: Visit) -> None:
     """Tables scroll in their own box."""
     assert visit.page.evaluate("document.documentElement.scrollWidth") == 390
+
+
+@pytest.mark.parametrize("third", [False, True])
+def test_confirmed_means_are_drawn_with_their_bars(browser: Any, tmp_path: Path, third: bool) -> None:
+    """Four means over the search's points, bars on both axes, in both views, without a complaint."""
+    file = tmp_path / "report.html"
+    file.write_text(render(load(write_confirmed(tmp_path / "s", third))), encoding="utf-8")
+    visit = Visit(browser)
+    visit.page.goto(file.as_uri())
+    visit.page.wait_for_selector(POINTS)
+    # Four configurations and three pruned arms, each with a bar across and one up.
+    for view in ("Sparsity", "What remains, log"):
+        visit.page.get_by_role("button", name=view, exact=True).click()
+        visit.page.wait_for_timeout(200)
+        assert visit.page.locator("#front-plot path.yerror").count() == 7
+        assert visit.page.locator("#front-plot path.xerror").count() == 7
+    assert visit.complaints == []
+    visit.page.get_by_role("button", name="Sparsity", exact=True).click()
+    traces = visit.page.evaluate(QUERY)
+    means = {round(x, 2): round(y, 2) for xs, ys, _ in traces for x, y in zip(xs, ys, strict=True)}
+    assert means == {81.0: 95.0, 90.5: 92.0, 91.5: 93.0, 95.55: 85.55}
+    assert all(length > 0 for _, _, bars in traces for length in bars)
+    visit.context.close()
 
 
 def test_hostile_study_stays_text(browser: Any, tmp_path: Path) -> None:

@@ -34,17 +34,18 @@ def test_every_trial_has_one_outcome(tmp_path: Path) -> None:
     assert outcome.front["number"].tolist() == [2, 3, 4]
     assert outcome.knee == 3
     assert outcome.hypervolume == pytest.approx(0.85 * 0.8 + 0.84 * 0.1 + 0.5 * 0.05)
+    assert outcome.configurations == outcome.confirmed_front == ()
     assert outcome.trials["error"].iloc[9] == "completed without finite objective values"
 
 
 def test_bands_choose_the_most_accurate_feasible_trial(tmp_path: Path) -> None:
     """With its interval, its distance from dense and its gain over the best reference arm."""
     outcome = classify(load(write_folder(tmp_path / "s", TRIALS)))
-    chosen = band(outcome, 0.85, samples=270)
+    chosen = band(outcome, 0.85, 270, {})
     assert chosen.best is not None
     assert chosen.reference is not None
     assert (chosen.best["number"], chosen.candidates, chosen.reference["number"]) == (3, 3, 1)
-    assert (chosen.gap, chosen.gain) == (pytest.approx(-0.05), pytest.approx(-0.03))
+    assert (chosen.gap.value, chosen.gain.value) == (pytest.approx(-0.05), pytest.approx(-0.03))
     assert chosen.accuracy.low < 0.94 < chosen.accuracy.high
     dense = dense_arm(outcome)
     assert dense is not None
@@ -53,12 +54,12 @@ def test_bands_choose_the_most_accurate_feasible_trial(tmp_path: Path) -> None:
 
 def test_band_that_nobody_reaches(tmp_path: Path) -> None:
     """The collapsed trial at sparsity 1 is below the floor and does not count."""
-    assert band(classify(load(write_folder(tmp_path / "s", TRIALS))), 0.98, samples=270).best is None
+    assert band(classify(load(write_folder(tmp_path / "s", TRIALS))), 0.98, 270, {}).best is None
 
 
 def test_ties_go_to_the_sparser_then_the_earlier(tmp_path: Path) -> None:
     """So that the winner does not depend on the order of lines."""
     rows = [trial(4, 0.9, 0.95), trial(2, 0.9, 0.95), trial(1, 0.9, 0.91)]
-    chosen = band(classify(load(write_folder(tmp_path / "s", rows))), 0.9, samples=0).best
+    chosen = band(classify(load(write_folder(tmp_path / "s", rows))), 0.9, 0, {}).best
     assert chosen is not None
     assert chosen["number"] == 2

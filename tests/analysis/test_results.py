@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from analysis.results import StudyError, load
+from analysis.records import StudyError
+from analysis.results import load
 from tests.analysis.folder import trial, write_folder, write_study
 
 

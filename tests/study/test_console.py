@@ -5,29 +5,23 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
 
-from study.console import Display
+from study.console import Display, headline
 from study.record import Recorder
-from study.search import Search
-from study.spec import StudySpec
-from study.store import Store
+from tests.study.made import line, make, opened
 from tests.study.test_record import row
 
-SPEC = StudySpec.model_validate(
-    {"name": "shown", "train": {"epochs": 20}, "space": {"schedulers": ["linear"]}, "search": {"trials": 4}}
-)
+SPEC = make(4, epochs=20, space={"schedulers": ["linear"]}, search={"sampler": "random"})
 
 
 @pytest.fixture
 def books(tmp_path: Path) -> Iterator[Recorder]:
-    store = Store(tmp_path / "shown")
-    search = Search(SPEC, store.folder / "optuna.db")
-    yield Recorder(search, store)
-    store.close()
-    search.close()
+    with opened(SPEC, tmp_path / "shown") as recorder:
+        yield recorder
 
 
 def finish(books: Recorder, accuracy: float, sparsity: float, seconds: float = 10.0) -> None:
@@ -47,15 +41,16 @@ def drawn(display: Display) -> str:
 
 def test_before_anything_has_ended(books: Recorder) -> None:
     text = drawn(Display(books, 2, Console(file=io.StringIO())))
-    assert "0/6 trials" in text
+    assert "0/8 trials" in text
     assert "nothing at 90% sparsity yet" in text
     assert "? left" in text
 
 
 def test_counts_best_hypervolume_and_time_left(books: Recorder) -> None:
-    """Two arms and three searched trials ended, one running at half way; ten seconds each, two slots."""
+    """Four arms and three searched trials ended, one running at half way; ten seconds each, two slots."""
     finish(books, 0.99, 0.0)
-    finish(books, 0.95, 0.99)
+    for _ in range(3):
+        finish(books, 0.95, 0.99)
     for accuracy, sparsity in ((0.9, 0.8), (0.8, 0.9), (0.7, 0.95)):
         finish(books, accuracy, sparsity)
     running = books.next()
@@ -63,8 +58,8 @@ def test_counts_best_hypervolume_and_time_left(books: Recorder) -> None:
     books.row(running.number, row(10, accuracy_val=0.5, sparsity_params=0.25))
     display = Display(books, 2, Console(file=io.StringIO()))
     text = drawn(display)
-    assert "5/6 trials" in text
-    assert "5 done, 1 running, 0 stopped, 0 failed" in text
+    assert "7/8 trials" in text
+    assert "7 done, 1 running, 0 stopped, 0 failed" in text
     assert "best at >= 90% sparsity: 80.00% (90.0% sparse" in text
     # the searched staircase above chance 0.1: 0.8 x 0.8 + 0.1 x 0.7 + 0.05 x 0.6; the arms do not count
     assert f"hypervolume {0.64 + 0.07 + 0.03:.4f}" in text
@@ -73,7 +68,7 @@ def test_counts_best_hypervolume_and_time_left(books: Recorder) -> None:
 
 
 def test_a_collapsed_trial_is_nobodys_best(books: Recorder) -> None:
-    for accuracy, sparsity in ((0.99, 0.0), (0.98, 0.5), (0.1, 0.99)):
+    for accuracy, sparsity in ((0.99, 0.0), (0.98, 0.5), (0.98, 0.5), (0.98, 0.5), (0.1, 0.99)):
         finish(books, accuracy, sparsity)
     assert "nothing at 90% sparsity yet" in drawn(Display(books, 2, Console(file=io.StringIO())))
 
@@ -87,5 +82,52 @@ def test_without_a_terminal_one_line_per_ended_trial(books: Recorder) -> None:
         books.row(suggestion.number, row(1))
         books.end(suggestion.number, error="RuntimeError: it broke")
     first, second = out.getvalue().splitlines()
-    assert "1/6  #0 dense: 99.00% accurate, 0.00% sparse (2.0 s)" in first
-    assert "2/6  #1 linear D/sum(lr) 0.200: FAIL: RuntimeError: it broke" in second
+    assert "1/8  #0 dense: 99.00% accurate, 0.00% sparse (2.0 s)" in first
+    assert "2/8  #1 linear D/sum(lr) 0.200: FAIL: RuntimeError: it broke" in second
+
+
+def test_confirmed_trials_and_their_share_of_the_work(tmp_path: Path) -> None:
+    """One searched trial, five configurations with two fresh seeds."""
+    spec = make(1, epochs=20, space={"schedulers": ["linear"]}, search={"sampler": "random", "confirm": 2})
+    with opened(spec, tmp_path) as books:
+        display = Display(books, 1, Console(file=io.StringIO()))
+        assert display.planned == 4 + 1 + 2 * 5
+        out = io.StringIO()
+        with Display(books, 1, Console(file=out, width=200)):
+            for _ in range(4):
+                finish(books, 0.9, 0.0)
+            finish(books, 0.95, 0.9)
+            for _ in range(5):
+                finish(books, 0.7, 0.9)
+            for _ in range(5):
+                finish(books, 0.8, 0.94)
+        printed = out.getvalue().splitlines()
+        assert "15/15  #14 linear" in printed[-1]
+        assert "(#4 again): 80.00% accurate" in printed[-1]
+        # of the lucky first run no word any more
+        text = drawn(display)
+    assert "best at >= 90% sparsity: 75.00% (92.0% sparse, linear, mean of 2 fresh seeds)" in text
+
+
+def runs(
+    of: int, accuracies: tuple[float, ...], sparsity: float, floor: float = -0.1
+) -> list[dict[str, Any]]:
+    return [
+        line(
+            100 * of + n,
+            {"accuracy_val": accuracy, "sparsity_params": sparsity},
+            "confirm",
+            replicate_of=of,
+            violations={"accuracy_floor": floor},
+        )
+        for n, accuracy in enumerate(accuracies)
+    ]
+
+
+def test_the_headline_is_the_best_mean_that_is_sparse_enough_and_keeps_the_constraints() -> None:
+    spec = make(4, search={"confirm": 2})
+    ended = runs(1, (0.99, 0.99), 0.89) + runs(2, (0.95, 0.85), 0.9) + runs(3, (0.88, 0.88), 0.95)
+    assert "90.00% (90.0% sparse" in str(headline(ended, spec))
+    assert "88.00% (95.0% sparse" in str(headline(ended[:2] + ended[3:], spec))  # one seed is missing
+    infeasible = runs(4, (0.97, 0.97), 0.9, floor=0.01)
+    assert headline([*ended, *infeasible], spec) == headline(ended, spec)

@@ -23,7 +23,7 @@ from trainables.config import TrainConfig
 from trainables.train import Training
 
 SPACE = ["--schedulers", "linear,slats", "--device", "cpu"]
-ARMS = 3  # dense, linear, slats
+ARMS = 4  # dense, linear, sine, slats
 
 
 @pytest.fixture(scope="session")
@@ -36,7 +36,7 @@ def scratch() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory: pytest.TempPathFactory, scratch: Path) -> tuple[Path, Driver]:
-    """Two searched trials and three reference arms of two epochs each, undisturbed."""
+    """Two searched trials and four reference arms of two epochs each, undisturbed."""
     root = tmp_path_factory.mktemp("tiny")
     argv = ["--name", "tiny", "--trials", "2", "--epochs", "2", "--accuracy-floor", "0", "--output", "out"]
     driver = Driver(argv + SPACE, root, scratch)
@@ -49,7 +49,7 @@ def check_whole(folder: Path, searched: int, epochs: int) -> list[dict[str, Any]
     lines = rows(folder / "trials.jsonl")
     assert Counter(line["state"] for line in lines) == {"COMPLETE": searched + ARMS}
     assert Counter(line["kind"] for line in lines) == {"search": searched, "reference": ARMS}
-    assert {line["name"] for line in lines} == {None, "dense", "linear", "slats"}
+    assert {line["name"] for line in lines} == {None, "dense", "linear", "sine", "slats"}
     assert len({line["number"] for line in lines}) == len(lines)
     assert len({json.dumps(line["params"], sort_keys=True) for line in lines}) == len(lines)
     trained = rows(folder / "epochs.jsonl")
@@ -67,8 +67,8 @@ def check_whole(folder: Path, searched: int, epochs: int) -> list[dict[str, Any]
 class TestTiny:
     def test_every_planned_trial_is_complete(self, tiny: tuple[Path, Driver]) -> None:
         lines = check_whole(tiny[0], searched=2, epochs=2)
-        assert sorted(line["number"] for line in lines) == [0, 1, 2, 3, 4]
-        assert len(optuna_study(tiny[0]).trials) == 5
+        assert sorted(line["number"] for line in lines) == [0, 1, 2, 3, 4, 5]
+        assert len(optuna_study(tiny[0]).trials) == 6
 
     def test_folder_holds_what_the_design_says(self, tiny: tuple[Path, Driver]) -> None:
         folder, _ = tiny
@@ -140,7 +140,7 @@ class TestTiny:
         self, tiny: tuple[Path, Driver]
     ) -> None:
         text = tiny[1].output()
-        assert all(f"{count}/5  #" in text for count in range(1, 6))
+        assert all(f"{count}/6  #" in text for count in range(1, 7))
         assert f"report: {tiny[0] / 'report.html'}" in text
         assert "Traceback" not in text
 

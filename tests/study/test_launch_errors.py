@@ -213,10 +213,11 @@ class TestDryRun:
         assert [(line[0], line[1]) for line in found] == [
             ("#0", "dense"),
             ("#1", "linear"),
-            ("#2", "slats"),
-            ("#3", "search"),
+            ("#2", "sine"),
+            ("#3", "slats"),
             ("#4", "search"),
             ("#5", "search"),
+            ("#6", "search"),
         ]
         assert contents(Path.cwd()) == {}
 

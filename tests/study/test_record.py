@@ -1,9 +1,10 @@
-"""The books of a study, without Ray: a real search and a real store, rows made by hand."""
+"""The books of a study, without Ray: a real agenda and a real store, rows made by hand."""
 
 from __future__ import annotations
 
 import json
 import math
+import pickle
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,33 +12,21 @@ from typing import Any
 import pytest
 
 from study.record import Recorder
-from study.search import Search
-from study.spec import StudySpec
-from study.store import Store
+from tests.study import made
 from trainables.assembly import lr_sum
 from trainables.config import TrainConfig, config_hash
 from trainables.metrics import METRICS
 
-SPEC = StudySpec.model_validate(
-    {
-        "name": "books",
-        "train": {"epochs": 20},
-        "space": {"schedulers": ["linear"]},
-        "search": {"trials": 3, "sampler": "random"},
-    }
-)
+SPEC = made.make(3, epochs=20, space={"schedulers": ["linear"]}, search={"sampler": "random"})
 EPOCHS = SPEC.train.epochs
-FIELDS = """number kind name state params config config_hash seed replicate_of values metrics shape lr_sum
-    epochs train_wall_s started_at ended_at error final_threshold threshold_ratio"""
+FIELDS = """number kind name state params config config_hash seed replicate_of values violations metrics shape
+    lr_sum epochs train_wall_s started_at ended_at retries audited error final_threshold threshold_ratio"""
 
 
 @pytest.fixture
 def books(tmp_path: Path) -> Iterator[Recorder]:
-    store = Store(tmp_path / "books")
-    search = Search(SPEC, store.folder / "optuna.db")
-    yield Recorder(search, store)
-    store.close()
-    search.close()
+    with made.opened(SPEC, tmp_path / "books") as recorder:
+        yield recorder
 
 
 def row(epoch: int, **changes: Any) -> dict[str, Any]:
@@ -62,7 +51,8 @@ def lines(books: Recorder, name: str, number: int) -> list[dict[str, Any]]:
 
 
 def optuna_state(books: Recorder, number: int) -> str:
-    return str(books.search.study.trials[number].state.name)
+    (trial,) = [t for t in books.agenda.search.study.trials if t.user_attrs["number"] == number]
+    return str(trial.state.name)
 
 
 def test_rows_that_a_restarted_trial_repeats_do_not_count_towards_a_stop(books: Recorder) -> None:
@@ -85,10 +75,9 @@ class TestComplete:
         suggestion = books.running[number].suggestion
         for epoch in range(1, EPOCHS + 1):
             books.row(number, row(epoch, sparsity_params=epoch / 100))
-        books.checkpoint(number, "tune/here")
         books.end(number)
         (line,) = lines(books, "trials", number)
-        assert set(line) >= set(FIELDS.split())
+        assert set(line) == set(FIELDS.split())
         config = TrainConfig(**line["config"])
         assert config == suggestion.config
         assert config.model_copy(update=line["params"]) == config
@@ -97,11 +86,11 @@ class TestComplete:
         assert line["config_hash"] == config_hash(config)
         assert line["epochs"] == EPOCHS
         assert line["train_wall_s"] == pytest.approx(0.1 * EPOCHS)
-        assert line["checkpoint"] == "tune/here"
+        assert line["violations"] == pytest.approx({"accuracy_floor": 0.5 - 0.9})
         assert line["started_at"] <= line["ended_at"]
         assert line["error"] is None
         assert optuna_state(books, number) == "COMPLETE"
-        assert books.search.study.trials[number].values == list(line["values"].values())
+        assert books.agenda.search.study.trials[number].values == list(line["values"].values())
 
     def test_threshold_in_weight_units_and_in_its_natural_unit(self, books: Recorder) -> None:
         number = start(books)
@@ -117,16 +106,13 @@ class TestComplete:
 
     def test_threshold_given_in_weight_units(self, tmp_path: Path) -> None:
         spec = SPEC.model_copy(update={"train": SPEC.train.model_copy(update={"threshold_unit": "weight"})})
-        store, search = Store(tmp_path), Search(spec, None)
-        books = Recorder(search, store)
-        number = start(books)
-        books.row(number, row(1))
-        books.end(number)
+        with made.opened(spec, tmp_path) as books:
+            number = start(books)
+            books.row(number, row(1))
+            books.end(number)
         (line,) = lines(books, "trials", number)
         assert line["final_threshold"] == line["params"]["final_threshold"]
         assert line["threshold_ratio"] == pytest.approx(line["final_threshold"] / lr_sum(spec.train))
-        store.close()
-        search.close()
 
     def test_shape_is_the_schedule_on_33_points(self, books: Recorder) -> None:
         number = start(books)
@@ -248,7 +234,7 @@ class TestEpochs:
 def test_finished_only_when_every_planned_trial_has_ended(books: Recorder) -> None:
     changes = []
     books.on_change = lambda: changes.append(len(books.ended))
-    for ended in range(5):  # three searched, dense, linear
+    for ended in range(7):  # four arms, three searched
         assert not books.finished
         suggestion = books.next()
         assert suggestion is not None
@@ -258,6 +244,56 @@ def test_finished_only_when_every_planned_trial_has_ended(books: Recorder) -> No
         assert changes[-1] == ended + 1
     assert books.finished
     assert books.next() is None
-    again = Recorder(books.search, books.store)
-    assert again.ended == books.ended
-    assert again.finished
+
+
+def test_what_is_asked_is_filed_before_it_runs(books: Recorder) -> None:
+    for count in range(1, 6):
+        suggestion = books.next()
+        assert suggestion is not None
+        asked = made.lines(books.store.folder, "asked")
+        assert len(asked) == count
+        assert asked[-1] == json.loads(json.dumps(suggestion.line()))
+
+
+def test_the_samplers_choice_is_filed_with_its_reason(tmp_path: Path) -> None:
+    spec = made.make(3, search={"sampler": "auto", "startup": 1})
+    with made.opened(spec, tmp_path) as books:
+        made.run_out(books)
+        choice = books.agenda.search.choice
+    assert json.loads((tmp_path / "study.json").read_text())["sampler"] == choice
+    with made.opened(spec, tmp_path) as books:
+        assert books.agenda.search.choice == choice
+
+
+def test_tune_may_pickle_the_books_and_gets_nothing(books: Recorder) -> None:
+    start(books)
+    assert books.__getstate__() == {}
+    assert len(pickle.dumps(books)) < 100
+
+
+class TestNetworks:
+    """Checkpoints of searched trials are kept while they are on the front."""
+
+    def finish(self, books: Recorder, accuracy: float, sparsity: float, kind: str = "search") -> Path:
+        number = start(books, kind)
+        path = books.store.checkpoint(number)
+        path.write_bytes(b"weights")
+        books.row(number, row(EPOCHS, accuracy_val=accuracy, sparsity_params=sparsity))
+        books.end(number)
+        return path
+
+    def test_the_front_and_the_arms_only(self, books: Recorder) -> None:
+        arm = self.finish(books, 0.2, 0.0, "reference")
+        first = self.finish(books, 0.8, 0.8)
+        beaten = self.finish(books, 0.7, 0.7)
+        assert (arm.exists(), first.exists(), beaten.exists()) == (True, True, False)
+        better = self.finish(books, 0.9, 0.9)
+        assert (arm.exists(), first.exists(), better.exists()) == (True, False, True)
+
+    def test_none_of_what_is_infeasible_stopped_or_failed(self, books: Recorder) -> None:
+        assert not self.finish(books, 0.4, 0.99).exists()  # below the floor
+        number = start(books)
+        path = books.store.checkpoint(number)
+        path.write_bytes(b"weights")
+        books.end(number, error="died")
+        assert not path.exists()

@@ -129,6 +129,23 @@ class TestProblems:
         nearest = tuple(float(text) for text in line.rsplit("nearest valid: ")[1].split(","))
         assert build(StudySpec, {"space": {"threshold": nearest}}).space.threshold == nearest
 
+    @pytest.mark.parametrize(
+        ("name", "limits", "nearest"),
+        [
+            ("sparsity", (0.5, 1.0), (0.5, 0.9999)),
+            ("sparsity", (0.9, 0.5), (0.5, 0.9)),
+            ("strength", (0.0, 1.0), (1e-18, 1.0)),
+            ("strength", (2.0, 1e7), (2.0, 1e6)),
+        ],
+    )
+    def test_what_is_searched_on_a_log_scale_stays_above_0(
+        self, name: str, limits: tuple[float, float], nearest: tuple[float, float]
+    ) -> None:
+        (line,) = problems({"space": {name: limits}})
+        assert line.startswith(f"space.{name}: got {limits[0]},{limits[1]}, ")
+        assert line.endswith(f"nearest valid: {nearest[0]:g},{nearest[1]:g}")
+        assert getattr(build(StudySpec, {"space": {name: nearest}}).space, name) == nearest
+
     def test_windows_may_not_overlap(self) -> None:
         (line,) = problems({"space": {"start": [0.0, 0.6], "end": [0.5, 1.0]}})
         assert "every start must lie before every end" in line

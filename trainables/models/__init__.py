@@ -16,10 +16,11 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import torch
-from pydantic import ConfigDict, ValidationError, create_model
+from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 from torch import nn
 
 from trainables.errors import ConfigError, require_known, unknown
@@ -72,14 +73,21 @@ class Network:
 
     def checked(self, args: Mapping[str, Any]) -> dict[str, Any]:
         """``args`` in the types of the builder's keyword-only parameters; ConfigError with all problems."""
-        parameters = inspect.signature(self.builder, eval_str=True).parameters.values()
-        fields = {p.name: (p.annotation, p.default) for p in parameters if p.kind is p.KEYWORD_ONLY}
-        model = create_model("Arguments", __config__=ConfigDict(extra="forbid"), **fields)  # type: ignore[call-overload]
+        fields, model = _arguments(self.builder)
         try:
             values = model.model_validate(args)
         except ValidationError as error:
             raise ConfigError([_problem(detail, fields) for detail in error.errors()]) from None
         return {name: getattr(values, name) for name in fields}
+
+
+@cache  # a search checks a config for every suggestion, and pydantic takes milliseconds to make a model
+def _arguments(builder: Callable[..., nn.Module]) -> tuple[dict[str, Any], type[BaseModel]]:
+    """Keyword-only parameters of a builder, type and default of each, and the model that checks them."""
+    parameters = inspect.signature(builder, eval_str=True).parameters.values()
+    fields = {p.name: (p.annotation, p.default) for p in parameters if p.kind is p.KEYWORD_ONLY}
+    model: type[BaseModel] = create_model("Arguments", __config__=ConfigDict(extra="forbid"), **fields)  # type: ignore[call-overload]
+    return fields, model
 
 
 def _problem(detail: Any, fields: Mapping[str, Any]) -> str:

@@ -13,6 +13,8 @@ from optuna.trial import FrozenTrial, TrialState
 from study.front import layers
 from trainables.metrics import Direction
 
+RETRIES = 10
+
 
 class Elites(NSGAIISampler):
     """Steady-state NSGA-II (Deb et al. 2002; Durillo et al. 2009): parents are the best of all ended trials.
@@ -41,8 +43,19 @@ class Elites(NSGAIISampler):
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
-        """A child of two parents; a mutated parameter is left out, and drawn on its own."""
-        return super().sample_relative(study, trial, search_space) if search_space else {}
+        """A child of two parents; a mutated parameter is left out, and drawn on its own.
+
+        A child may be a copy of a trial that ran: then another one is bred, a few times.
+        """
+        if not search_space:
+            return {}
+        known = [other.params for other in study._get_trials(deepcopy=False, use_cache=True)]
+        child = super().sample_relative(study, trial, search_space)
+        for _ in range(RETRIES):
+            if child not in known:
+                break
+            child = super().sample_relative(study, trial, search_space)
+        return child
 
     def get_trial_generation(self, study: Study, trial: FrozenTrial) -> int:
         """Always the one after that of the parents."""

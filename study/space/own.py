@@ -9,7 +9,7 @@ from typing import Any
 
 import optuna
 
-from study.vary import COMMON
+from study.space.vary import COMMON
 from trainables.config import TrainConfig
 from trainables.errors import ConfigError, said, unknown
 from trainables.imports import find

@@ -20,9 +20,9 @@ import torch
 from optuna.distributions import BaseDistribution, CategoricalDistribution
 from torch import nn
 
-from study import own, simplex, vary
-from study.ranges import Range, Space
-from study.strength import default_strength
+from study.space import own, simplex, vary
+from study.space.ranges import Range, Space
+from study.space.strength import default_strength
 from trainables.config import TrainConfig, build
 from trainables.errors import ConfigError
 from trainables.pruners import PRUNERS, Spines

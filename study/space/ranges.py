@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from study import vary
+from study.space import vary
 from trainables.errors import require_known
 from trainables.imports import IMPORT_PATH
 from trainables.schedules import SCHEDULES

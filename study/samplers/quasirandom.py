@@ -52,8 +52,9 @@ def placed(distribution: BaseDistribution, u: float) -> Any:
         return min(max(round(_log_between(low - 0.5, high + 0.5, u)), int(low)), int(high))
     if distribution.step is not None:
         steps = round((high - low) / distribution.step)  # Optuna has made the range a multiple of the step
-        return low + distribution.step * int(u * (steps + 1))
-    value = _log_between(low, high, u) if distribution.log else low + u * (high - low)
+        value = low + distribution.step * int(u * (steps + 1))
+    else:
+        value = _log_between(low, high, u) if distribution.log else low + u * (high - low)
     return min(max(value, low), high)  # rounding
 
 

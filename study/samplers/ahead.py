@@ -12,13 +12,13 @@ T = TypeVar("T")
 class Ahead(Generic[T]):
     """One call at a time, in one thread of its own: ``start`` it, ``poll`` until its result is there.
 
-    Around an Optuna study on an RDBStorage with a file, nothing needs a lock as long as the background
+    Around an Optuna study, in memory or in an SQLite file, nothing needs a lock as long as the background
     thread alone asks (``study.sampler = ...``, ``study.ask()``, ``suggest_*``) and the main thread alone
     tells (``tell``, ``set_constraint``, ``set_user_attr``) trials whose asking has been polled: the storage
     locks its cache, every thread has a database session of its own, and a Gaussian process computes outside
-    of any transaction. What must not overlap: the closing of the storage (``close`` this first), asking in
-    two threads (``study.sampler`` is one attribute), and ``sqlite:///:memory:``, where every thread would
-    see an empty database of its own.
+    of any transaction. What must not be: asking in two threads (``study.sampler`` is one attribute), a
+    storage that is closed before this is, and ``sqlite:///:memory:``, where every thread would see an empty
+    database of its own (InMemoryStorage is shared, and locks itself).
     """
 
     def __init__(self, name: str = "ahead") -> None:
@@ -38,6 +38,8 @@ class Ahead(Generic[T]):
 
     def poll(self, wait_s: float = 0.0) -> T | None:
         """The result, once; None while there is none. What the call raised is raised here, once.
+
+        Where None is a result, ``busy`` tells: it is False then.
 
         ``wait_s``: wait so long for a result, so that quick calls do not cost a second look.
         """

@@ -6,9 +6,9 @@ import itertools
 
 import optuna
 
-from study import vary
-from study.ranges import Space
-from study.space import METHOD, PROBES, Params, configure, probe, pruners, suggest
+from study.space import vary
+from study.space.points import METHOD, PROBES, Params, configure, probe, pruners, suggest
+from study.space.ranges import Space
 from trainables.config import TrainConfig
 from trainables.errors import ConfigError
 from trainables.pruners import PRUNERS

@@ -1,0 +1,146 @@
+"""The Optuna database is a copy: whatever happens to it, the study goes on and the copy is made good."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from study import publish
+from tests.study.made import ARMS, copied, make, opened, outcome, run_out, told, train
+
+SPEC = make(5, space={"schedulers": ["sine"], "threshold": [0.1, 0.4]})
+
+
+def truncate(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def overwrite(path: Path) -> None:
+    path.write_bytes(b"this was a database" * 1000)
+
+
+def empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def drop(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("DROP TABLE trial_values")
+
+
+def foreign(path: Path) -> None:
+    path.unlink()
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("CREATE TABLE studies (something TEXT)")
+
+
+def forget(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("DELETE FROM trials WHERE trial_id = 3")
+
+
+def change(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE trial_values SET value = value + 1e-9 WHERE trial_id = 5")
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("whole") / "study"
+    with opened(SPEC, folder) as books:
+        run_out(books)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("damage", "kept"),
+    [
+        (truncate, True),
+        (overwrite, True),
+        (foreign, True),
+        (empty, False),
+        (Path.unlink, False),
+        (forget, True),
+        (drop, True),
+        (change, True),
+    ],
+)
+def test_a_damaged_copy_is_made_good(
+    damage: Callable[[Path], None], kept: bool, whole: Path, tmp_path: Path
+) -> None:
+    """What is damage to SQLite or Optuna is kept; what is only missing is filled in."""
+    folder = copied(whole, tmp_path / "study")
+    damage(folder / "optuna.db")
+    with opened(SPEC, folder) as books:
+        notices = books.agenda.search.notices
+        assert books.next() is None
+        assert books.finished
+    assert outcome(folder) == outcome(whole)
+    assert (folder / "optuna-damaged.db").exists() == kept
+    if kept:
+        (notice,) = notices
+        assert notice.startswith("optuna.db was damaged (")
+        assert notice.endswith("): made anew from the log, the old one is optuna-damaged.db")
+    with opened(SPEC, folder) as books:  # and once is enough
+        assert books.agenda.search.notices == []
+
+
+@pytest.mark.parametrize("kind", ["IMMEDIATE", "EXCLUSIVE"])
+def test_locked_by_another_program(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The study does not wait for it, says so, and catches up when the other one lets go."""
+    monkeypatch.setattr(publish, "BUSY_S", 0.05)
+    monkeypatch.setattr(publish, "SHARE", 0)  # a copy at every end
+    with opened(SPEC, tmp_path) as books:
+        first = books.next()
+        assert first is not None
+        train(books, first)
+    with closing(sqlite3.connect(tmp_path / "optuna.db", isolation_level=None)) as other:
+        other.execute(f"BEGIN {kind}")
+        with opened(SPEC, tmp_path) as books:
+            for _ in range(3):
+                one = books.next()
+                assert one is not None
+                train(books, one)
+            (problem,) = books.agenda.search.notices
+            assert problem.startswith("optuna.db is behind (OperationalError: ")
+            assert "locked" in problem
+            other.execute("ROLLBACK")
+            last = books.next()
+            assert last is not None
+            train(books, last)
+            assert books.agenda.search.notices == []
+    assert set(told(tmp_path)) == set(range(5))
+    assert not (tmp_path / "optuna-damaged.db").exists()
+
+
+def test_locked_to_the_end_it_is_filled_by_the_next_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publish, "BUSY_S", 0.05)
+    with opened(SPEC, tmp_path) as books:
+        first = books.next()
+        assert first is not None
+        train(books, first)
+    with closing(sqlite3.connect(tmp_path / "optuna.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with opened(SPEC, tmp_path) as books:
+            run_out(books)
+            assert books.finished
+    assert set(told(tmp_path)) == {0}
+    with opened(SPEC, tmp_path):
+        pass
+    assert set(told(tmp_path)) == set(range(len(ARMS) + 5))
+
+
+def test_a_reader_is_in_nobodys_way(whole: Path, tmp_path: Path) -> None:
+    """A dashboard that looks while the study runs."""
+    folder = copied(whole, tmp_path / "study")
+    with closing(sqlite3.connect(f"file:{folder / 'optuna.db'}?mode=ro", uri=True)) as reader:
+        reader.execute("SELECT * FROM trials").fetchall()
+        with opened(SPEC, folder) as books:
+            assert books.agenda.search.notices == []
+            assert books.finished
