@@ -51,7 +51,8 @@ ROWS = 18 * 4  # 4 arms, 8 searched, 4 + 2 confirmed if as many keep the floor, 
 LAUNCH_S = 600.0  # a hang ends here
 KILL, WORKER = "driver SIGKILL", "worker SIGKILL"
 RARE = ["group SIGKILL", "driver SIGTERM", "group SIGINT"]
-COLUMNS = "seed slots sampler trials rows kills launches tracebacks begun_again left_processes left_folders"
+COLUMNS = "seed slots sampler trials rows kills launches tracebacks not_started begun_again"
+COLUMNS += " left_processes left_folders"
 Facts = dict[str, Any]
 
 
@@ -160,7 +161,7 @@ class Study:
     def run(self, kills: list[Facts]) -> Facts:
         """Run to the end through all the kills; what happened."""
         todo, done = list(kills), []
-        told: Facts = {"launches": 0, "tracebacks": 0, "until_running_s": []}
+        told: Facts = {"launches": 0, "tracebacks": 0, "not_started": 0, "until_running_s": []}
         status = None
         while status != 0:
             launch = self.launch()
@@ -180,6 +181,8 @@ class Study:
                 done[-1]["exit"] = status
                 if done[-1]["what"] != WORKER:
                     done[-1]["again"] = self.unsaved()
+            elif "Ray did not start" in output and told["not_started"] < 3:
+                told["not_started"] += 1  # an overloaded machine; the message says to try again
             elif status != 0:
                 sys.exit(f"the launch failed:\n{output}")
         left = 0 if launch.driver.gone() else len(launch.driver.processes())

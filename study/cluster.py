@@ -153,19 +153,26 @@ def _local() -> Iterator[int]:
         import ray
 
         cpus = cores()
-        ray.init(
-            address="local",
-            num_cpus=cpus,
-            include_dashboard=False,
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-            object_store_memory=256
-            * 2**20,  # trials exchange rows, not tensors; the default takes 30 % of memory
-            _temp_dir=str(scratch),
-            # Never more processes starting than cores: without the limit Ray at times starts a second set
-            # while the first is importing, and both take twice as long.
-            _system_config={"preload_python_modules": PRELOAD, "worker_maximum_startup_concurrency": cpus},
-        )
+        try:
+            ray.init(
+                address="local",
+                num_cpus=cpus,
+                include_dashboard=False,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                # Trials exchange rows, not tensors; the default takes 30 % of memory.
+                object_store_memory=256 * 2**20,
+                _temp_dir=str(scratch),
+                # Never more processes starting than cores: without the limit Ray at times starts a second set
+                # while the first is importing, and both take twice as long.
+                _system_config={
+                    "preload_python_modules": PRELOAD,
+                    "worker_maximum_startup_concurrency": cpus,
+                },
+            )
+        except Exception as error:  # Ray's own, of no class: it waits for its raylet for 30 s and no longer
+            why = str(error).strip().partition(". ")[0] or type(error).__name__
+            raise ConfigError([f"Ray did not start ({why}); is the machine overloaded? Try again"]) from None
         _use_idle_processes()
         try:
             yield cpus

@@ -154,7 +154,11 @@ METHODS: dict[str, Make] = {
     "TPE with floor, free": _optuna("tpe", spaces.free, FLOOR),
     "GP with floor, kumaraswamy": _optuna("gp", spaces.kumaraswamy, FLOOR),
     "GP with floor, free": _optuna("gp", spaces.free, FLOOR),
-    "ours: TPE, all shapes": lambda seed: Own(seed, "tpe", spaces.SHAPES[:-1]),
+    "ours: auto, all shapes": lambda seed: Own(seed, "auto", spaces.SHAPES),
     "ours: TPE, kumaraswamy": lambda seed: Own(seed, "tpe", ["kumaraswamy"]),
+    "ours: TPE, kumaraswamy, pareto stop": lambda seed: Own(seed, "tpe", ["kumaraswamy"], "pareto"),
+    "ours: GP, kumaraswamy": lambda seed: Own(seed, "gp", ["kumaraswamy"]),
+    "ours: TPE, free": lambda seed: Own(seed, "tpe", ["free"]),
+    "ours: GP, free": lambda seed: Own(seed, "gp", ["free"]),
 }
 OURS = [name for name in METHODS if name.startswith("ours")]

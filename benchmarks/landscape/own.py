@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
-from benchmarks.landscape import curves, design
+from benchmarks.landscape import design
 from benchmarks.landscape.replay import Row
+from study.agenda import Agenda, Suggestion
+from study.outcome import feasible
 from study.search import Search
 from study.spec import StudySpec
-from study.stopping import SafetyStop
-from trainables.assembly import final_threshold
+from study.stopping.stops import Stops
 
 OBJECTIVES = ("accuracy_val", "sparsity_params")
 FLOOR = 0.5  # validation accuracy below which a trial is infeasible
@@ -18,38 +18,58 @@ STARTUP = 8  # quasi-random trials before anything is modelled
 
 
 class Own:
-    """``study.search.Search`` with the safety stop, as a study uses them.
+    """Agenda, search and stops as a study uses them, in memory.
 
-    Its reference arms come first and are trained and paid for like every other trial.
+    The reference arms come first and are trained and paid for like every other trial.
     """
 
-    def __init__(self, seed: int, sampler: str, schedulers: list[str]) -> None:
+    def __init__(self, seed: int, sampler: str, schedulers: list[str], stop_rule: str = "none") -> None:
         ranges = {
             "schedulers": schedulers,
             "threshold": design.RANGES["final_threshold"],
             "start": design.RANGES["window_start"],
             "end": design.RANGES["window_end"],
         }
-        budget = {"sampler": sampler, "trials": 1000, "search_seed": seed, "startup": STARTUP}
-        spec = StudySpec(space=ranges, search={**budget, "accuracy_floor": FLOOR})
-        self.search = Search(spec, None)
-        margin = 2 * math.sqrt(curves.CHANCE * (1 - curves.CHANCE) / curves.SAMPLES)
-        self.safety = SafetyStop(curves.CHANCE, margin)
-        self.trials: dict[int, tuple[int, float]] = {}  # number there, final threshold
+        budget = {"sampler": sampler, "trials": 1000, "search_seed": seed, "startup": STARTUP, "confirm": 0}
+        spec = StudySpec(
+            train={"lr": design.LR},
+            space=ranges,
+            search={**budget, "accuracy_floor": FLOOR},
+            stopping={"stop_rule": stop_rule},
+        )
+        self.agenda = Agenda(spec, Search(spec, None), [], [])
+        self.stops = Stops(spec)
+        self.trials: dict[int, Suggestion] = {}
 
     def ask(self, number: int) -> dict[str, Any] | None:
         """Its next suggestion, of whatever kind."""
-        suggestion = self.search.ask()
+        suggestion = self.agenda.next()
         if suggestion is None:
             return None
-        self.trials[number] = (suggestion.number, final_threshold(suggestion.config))
+        self.trials[number] = suggestion
         return {"pruner": "stds", "lr": design.LR} | suggestion.params
 
     def report(self, number: int, row: Row) -> bool:
-        """What the safety stop says."""
-        return self.safety.reason(number, row, self.trials[number][1]) is not None
+        """What the stops say; reference arms run on."""
+        suggestion = self.trials[number]
+        if suggestion.kind != "search":
+            return False
+        return self.stops.reason(suggestion.number, suggestion.config, row) is not None
 
     def tell(self, number: int, rows: list[Row], stopped: bool) -> None:
         """COMPLETE, or PRUNED without values."""
-        values = None if stopped else {name: rows[-1][name] for name in OBJECTIVES}
-        self.search.tell(self.trials.pop(number)[0], "PRUNED" if stopped else "COMPLETE", values)
+        suggestion = self.trials.pop(number)
+        objectives = self.agenda.search.objectives
+        values = None if stopped else objectives.values(rows[-1])
+        line = {
+            "number": suggestion.number,
+            "kind": suggestion.kind,
+            "name": suggestion.name,
+            "state": "PRUNED" if stopped else "COMPLETE",
+            "values": values,
+            "violations": objectives.violations(rows[-1]) if values else {},
+            "metrics": rows[-1],
+            "train_wall_s": 0.0,
+        }
+        self.stops.end(suggestion.number, rows[-1], feasible=feasible(line))
+        self.agenda.end(line)
