@@ -1,12 +1,17 @@
 from __future__ import annotations
 
 import json
+import os
+import resource
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from study.store import Lines, Store, write_json
+from study.store import Lines, Store, held, write_json
+from trainables.errors import ConfigError
 
 # The last line is the one to be torn: multi-byte and escaped characters, nesting, and numbers in it.
 ROWS: list[dict[str, Any]] = [
@@ -113,3 +118,92 @@ def test_a_failed_write_leaves_nothing_beside_the_file(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="not JSON compliant"):
         write_json(tmp_path / "study.json", {"a": float("nan")})
     assert list(tmp_path.iterdir()) == []
+
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from study.store import held
+with held(Path(sys.argv[1])):
+    print("held", flush=True)
+    time.sleep(600)
+"""
+
+
+class TestHeld:
+    """A study folder has one writer: two processes, as two launches are."""
+
+    def test_another_process_keeps_it_until_it_dies(self, tmp_path: Path) -> None:
+        folder = tmp_path / "study"
+        command = [sys.executable, "-c", HOLDER, str(folder)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=Path(__file__).parents[2]) as holder:
+            assert holder.stdout is not None
+            assert holder.stdout.readline() == b"held\n"
+            busy = rf"{folder} is in use by process {holder.pid} on .*; wait for it, or choose another --name"
+            with pytest.raises(ConfigError, match=busy), held(folder):
+                pass
+            assert {path.name for path in folder.iterdir()} == {".lock"}
+            holder.kill()  # the kernel lets go of the lock, whatever the file says
+            holder.wait()
+        with held(folder):
+            assert (folder / ".lock").read_text().startswith(f"process {os.getpid()} on ")
+        with held(folder):  # and after an end of one's own
+            pass
+
+
+def test_a_state_that_was_being_written_when_its_process_died_is_removed(tmp_path: Path) -> None:
+    first = Store(tmp_path)
+    first.close()
+    whole = first.checkpoint(7)
+    whole.write_bytes(b"state")
+    (tmp_path / "checkpoints" / "trial-0007.pt.4711.part").write_bytes(b"sta")
+    second = Store(tmp_path)
+    second.close()
+    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["trial-0007.pt"]
+    assert second.checkpoint(7).read_bytes() == b"state"
+
+
+@pytest.mark.parametrize("name", ["asked", "trials", "epochs"])
+def test_each_torn_log_is_named(name: str, tmp_path: Path) -> None:
+    first = Store(tmp_path)
+    getattr(first, name).append({"number": 0})
+    first.close()
+    with (tmp_path / f"{name}.jsonl").open("a") as file:
+        file.write('{"number": 1, "val')
+    second = Store(tmp_path)
+    assert second.notices == [f"the torn last line of {name}.jsonl was cut off"]
+    assert getattr(second, name).read() == [{"number": 0}]
+    second.close()
+    third = Store(tmp_path)
+    assert third.notices == []
+    third.close()
+
+
+def test_a_damaged_line_in_the_middle_is_named_with_its_place(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_bytes(b'{"number": 0}\n{"number": 1, "val\n{"number": 2}\n')
+    lines = Lines(path)
+    with pytest.raises(
+        ConfigError, match=r"rows\.jsonl, line 2, is damaged .*; remove the line and try again"
+    ):
+        lines.read()
+    lines.close()
+    assert path.read_bytes().count(b"\n") == 3
+
+
+def test_a_line_that_the_disk_takes_in_part_is_an_error(tmp_path: Path) -> None:
+    """One byte short of the line: the kernel writes what fits and says how much."""
+    path = tmp_path / "rows.jsonl"
+    lines = Lines(path)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(b'{"number": 0}'), before[1]))
+    try:
+        with pytest.raises(OSError, match="No space left on device"):
+            lines.append({"number": 0})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    lines.close()
+    assert path.read_bytes() == b'{"number": 0}'
+    again = Lines(path)
+    assert again.read() == []  # whole as it looks, it was never reported as filed
+    again.close()
