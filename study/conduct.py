@@ -55,6 +55,8 @@ def conduct(spec: StudySpec, address: str | None, command: str, console: Console
                     raise ConfigError([f"study folder {spec.folder} exists already; choose another --name"])
             store = stack.enter_context(closing(Store(spec.folder)))
             before = store.load() if resume else {}
+            if not resume:  # first: a folder without it is no study
+                store.update(**described, state="running")
             asked, ended = store.asked.read(), store.trials.read()
             search = Search(spec, store.folder / "optuna.db", asked, ended, before.get("sampler"))
             agenda = Agenda(spec, search, asked, ended)
@@ -166,7 +168,8 @@ def _description(spec: StudySpec, command: str) -> dict[str, Any]:
 def _start_report(spec: StudySpec) -> subprocess.Popen[bytes]:
     """The report, in a process of its own: it needs neither Ray nor torch, only the folder."""
     command = [sys.executable, "-m", "analysis.report", str(spec.folder)]
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    # A session of its own: Ctrl-C is for the driver, which ends it.
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True)
 
 
 def _conclude(
@@ -192,7 +195,12 @@ def _conclude(
         return 1
     status = 0
     if report is not None:
-        status = report.wait()
+        try:
+            status = report.wait()
+        except KeyboardInterrupt:
+            report.kill()
+            say(f"interrupted; only the report is missing: python -m analysis.report {spec.folder}")
+            return INTERRUPTED
         say(headline(recorder.ended, spec))
         trials = f"{len(recorder.ended)} trials, folder {spec.folder}"
         say(f"hypervolume {recorder.outcome.hypervolume:.4f}, {trials}")

@@ -54,6 +54,7 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: list[str]) -> int:
     """0: the study is complete; 1: it ended early; 2: bad input, nothing changed; 130: interrupted."""
     console = Console()
+    study_spec: StudySpec | None = None
     try:
         given, values, problems = flags.parse(parser(), argv)
         if given.resume is not None:
@@ -74,7 +75,9 @@ def main(argv: list[str]) -> int:
             print(f"error: {problem}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("interrupted before the first trial", file=sys.stderr)
+        begun = study_spec is not None and (study_spec.folder / "study.json").is_file()
+        saved = "; what is filed is safe, --resume goes on" if begun else " before the first trial"
+        print(f"interrupted{saved}", file=sys.stderr)
         return INTERRUPTED
 
 
