@@ -29,12 +29,19 @@ from trainables.train import Training
 
 RESULTS = Path(__file__).with_name("results")
 TARGETS = (0.90, 0.95, 0.98)
-# pruner_strength over the range in which each method passes 80 to 98 % on digits; of UPR times the synapses
-# of the dense network, which its penalty counts.
+# pruner_strength over the range in which each method passes 80 to 98 %; of UPR times the synapses of the
+# dense network, which its penalty counts.
 STRENGTHS = {
-    "str": (3.0, 3.5, 4.0, 4.5, 5.0, 5.5, 6.0),
-    "grad_r": (0.2, 0.3, 0.4, 0.5, 0.65, 0.8),
-    "upr": (3e-4, 6e-4, 8e-4, 1e-3, 1.2e-3, 1.5e-3, 2.5e-3),
+    "digits": {
+        "str": (3.0, 3.5, 4.0, 4.5, 5.0, 5.5, 6.0),
+        "grad_r": (0.2, 0.3, 0.4, 0.5, 0.65, 0.8),
+        "upr": (3e-4, 6e-4, 8e-4, 1e-3, 1.2e-3, 1.5e-3, 2.5e-3),
+    },
+    "mnist5k": {
+        "str": (1.0, 2.0, 3.0, 3.5, 4.0, 4.5, 5.0, 5.5, 6.0),
+        "grad_r": (0.12, 0.2, 0.3, 0.4, 0.5, 0.65, 0.8),
+        "upr": (3e-4, 6e-4, 8e-4, 1e-3, 1.2e-3, 1.5e-3, 2.5e-3, 5e-3, 1e-2, 2e-2),
+    },
 }
 
 BASE: dict[str, dict[str, Any]] = {
@@ -50,7 +57,7 @@ SHAPES = {
 }
 THRESHOLDS = {  # D / sum(lr)
     "digits": (0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.45, 0.5, 0.55, 0.6, 0.7),
-    "mnist5k": (0.1, 0.2, 0.3, 0.4, 0.5, 0.65),
+    "mnist5k": (0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.65),
 }
 SETTLE = {"window_end": 0.8}  # the last fifth of the training is left to recover
 
@@ -76,7 +83,7 @@ def arms(dataset: str, synapses: int) -> dict[str, list[dict[str, Any]]]:
         sweep(name, "final_threshold", THRESHOLDS[dataset], **fixed)
     for pruner in ("agp", "set", "rigl", "deep_r", "admm"):  # each with its authors' schedule and window
         sweep(pruner, "final_sparsity", TARGETS, pruner=pruner)
-    for pruner, strengths in STRENGTHS.items():
+    for pruner, strengths in STRENGTHS[dataset].items():
         scale = 1 / synapses if pruner == "upr" else 1.0
         sweep(pruner, "pruner_strength", tuple(scale * strength for strength in strengths), pruner=pruner)
     return found
