@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import shlex
 import subprocess
@@ -28,6 +29,7 @@ from trainables import cost, machine, metrics, neurons
 from trainables.assembly import dataset, pruned_network
 from trainables.errors import ConfigError
 
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO}  # a disk takes no more
 INTERRUPTED = 130  # exit status, as shells give it for Ctrl-C
 
 
@@ -68,8 +70,13 @@ def conduct(spec: StudySpec, address: str | None, command: str, console: Console
         for notice in [*search.notices, *store.notices]:
             console.print(notice, style="yellow", highlight=False, soft_wrap=True)
         startup_s = time.perf_counter() - started
-        with Display(recorder, slots, console):
-            tuning.run(recorder, spec, slots, cpus)
+        try:
+            with Display(recorder, slots, console):
+                tuning.run(recorder, spec, slots, cpus)
+        except OSError as error:  # Tune keeps files of its own in the study folder
+            if error.errno not in FULL:
+                raise
+            recorder.broken = recorder.broken or error
         search_s = time.perf_counter() - started - startup_s
         if recorder.broken is None:
             try:
