@@ -108,7 +108,7 @@ def _file(
 ) -> None:
     """What the study knows at its end: networks, times, the sampler's choice, the audit of the stops."""
     store = recorder.store
-    problem = harvest.front(recorder)
+    problem = harvest.front(recorder) if recorder.finished else None  # the test part waits for the end
     if problem:
         console.print(problem, style="yellow", highlight=False, soft_wrap=True)
     earlier = earlier or {"startup_s": 0.0, "search_s": 0.0}

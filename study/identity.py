@@ -16,15 +16,28 @@ from trainables.config import PLACE
 BUDGET = {"search.trials", "search.confirm", "search.confirm_at_most"}
 CODE = ("torch", "spikingjelly", "numpy", "optuna")  # packages that decide the bits of a training or a draw
 
+# Of this package what decides which trainings are done; the rest may change while a study waits.
+DRAWS = ("space", "samplers", "stopping")
+CHOICES = ("agenda", "search", "confirm", "outcome", "front", "objectives", "constraints")
+
 
 @cache
 def code() -> dict[str, str]:
-    """Versions of what computes: the training code by its text (12 hex digits), the packages by name."""
+    """Versions of what computes: our own code by its text (12 hex digits), the packages by name."""
+    here, training = Path(__file__).parent, Path(trainables.__file__).parent
+    drawing = [path for part in DRAWS for path in (here / part).rglob("*.py")]
+    drawing += [here / f"{name}.py" for name in CHOICES]
+    return {
+        "trainables": _digest(training, [*training.rglob("*.py"), *training.rglob("*.c")]),
+        "study": _digest(here, drawing),
+    } | {name: importlib.metadata.version(name) for name in CODE}
+
+
+def _digest(root: Path, paths: list[Path]) -> str:
     digest = hashlib.sha256()
-    root = Path(trainables.__file__).parent
-    for path in sorted([*root.rglob("*.py"), *root.rglob("*.c")]):
+    for path in sorted(paths):
         digest.update(str(path.relative_to(root)).encode() + b"\0" + path.read_bytes() + b"\0")
-    return {"trainables": digest.hexdigest()[:12]} | {name: importlib.metadata.version(name) for name in CODE}
+    return digest.hexdigest()[:12]
 
 
 def differences(stored: StudySpec, given: StudySpec) -> list[str]:

@@ -120,7 +120,8 @@ class _Searcher(Searcher):
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         suggestion = self.recorder.next()
         if suggestion is None:  # FINISHED is for good, None for now
-            return Searcher.FINISHED if self.recorder.finished else None
+            over = self.recorder.finished or self.recorder.broken is not None
+            return Searcher.FINISHED if over else None
         number = suggestion.number
         config = suggestion.config.model_copy(update={"threads": self.threads})
         return {

@@ -139,10 +139,20 @@ class TestCode:
         assert len(lines) == 2
         assert "train.epochs" in lines[0]
 
-    def test_the_code_is_the_text_of_trainables(self) -> None:
+    def test_the_code_is_the_text_of_what_trains_and_of_what_draws(self, tmp_path: Path) -> None:
         code = identity.code()
-        assert set(code) == {"trainables", *identity.CODE}
-        assert len(code["trainables"]) == 12
+        assert set(code) == {"trainables", "study", *identity.CODE}
+        here = Path(identity.__file__).parent
+        assert all((here / part / "__init__.py").is_file() for part in identity.DRAWS)
+        assert all((here / f"{name}.py").is_file() for name in identity.CHOICES)
+        one, other = tmp_path / "a.py", tmp_path / "b.py"
+        one.write_text("x = 1\n")
+        other.write_text("y = 1\n")
+        digest = identity._digest(tmp_path, [one, other])
+        assert digest == identity._digest(tmp_path, [other, one])
+        assert digest != identity._digest(tmp_path, [one])
+        one.write_text("x = 2\n")
+        assert digest != identity._digest(tmp_path, [one, other])
 
     def test_a_space_of_ones_own_that_changed_is_other_code(
         self, capsys: pytest.CaptureFixture[str], begun: list[StudySpec], monkeypatch: pytest.MonkeyPatch
