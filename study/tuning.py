@@ -245,6 +245,7 @@ def _quieten() -> None:
     """Ray's warnings, and its paragraph about a dead worker, which ``_Callback`` says in a line."""
     for name in ("ray.tune", "ray.train", "ray"):
         logging.getLogger(name).setLevel(logging.ERROR)
+    logging.getLogger("ray.tune.tune").setLevel(logging.CRITICAL)  # lists unfinished trials; the driver does
     tell = ray_worker.print_to_stdstream  # what a raylet has to say; log_to_driver does not reach it
     if tell.__module__ == __name__:
         return
