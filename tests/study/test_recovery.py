@@ -19,6 +19,7 @@ def test_two_slots_again_after_a_worker_was_killed(tmp_path: Path) -> None:
     """Ray's FIFO rule would drop the starting process whenever the other one is free, and go on with one."""
     scratch = Path(tempfile.mkdtemp(prefix="st-", dir="/tmp"))  # pytest's folders are too deep for sockets
     argv = ["--name", "cut", "--trials", "24", "--epochs", "8", "--slots", "2", "--output", "out"]
+    argv += ["--confirm", "0"]  # a confirmation waits for the last searched trial, with one slot idle
     driver = Driver(argv, tmp_path, scratch)
     folder = tmp_path / "out" / "cut"
     driver.until(lambda: rows(folder / "trials.jsonl"))
