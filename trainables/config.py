@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from trainables import data, models, pruners, schedules
 from trainables.errors import ConfigError, require_known, unknown
+from trainables.flags import from_json
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -111,12 +112,7 @@ class TrainConfig(BaseModel):
     @classmethod
     def _json_is_read(cls, value: Any) -> Any:
         """A flag's text is JSON."""
-        if not isinstance(value, str):
-            return value
-        try:
-            return json.loads(value)
-        except ValueError:
-            raise ValueError(f'got {value!r}, must be JSON such as {{"hidden": [256]}}') from None
+        return from_json(value, '{"hidden": [256]}')
 
     @field_validator("device")
     @classmethod

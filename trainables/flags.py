@@ -9,6 +9,7 @@ reports all problems of flags and file together.
 from __future__ import annotations
 
 import argparse
+import json
 from types import NoneType, UnionType
 from typing import Any, NoReturn, get_args, get_origin
 
@@ -54,6 +55,16 @@ def _add(root: argparse.ArgumentParser, group: Any, model: type[BaseModel], pref
 def _entries(text: str) -> list[str]:
     """The list that ``A,B`` stands for; an empty text is an empty list."""
     return text.split(",") if text else []
+
+
+def from_json(value: Any, example: str) -> Any:
+    """The value that a flag's text stands for; what a file gave is a value already."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError:
+        raise ValueError(f"got {value!r}, must be JSON such as {example}") from None
 
 
 def parse(

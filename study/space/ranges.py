@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from typing import Any, Self
 
@@ -10,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from study.space import vary
 from trainables.errors import require_known
+from trainables.flags import from_json
 from trainables.imports import IMPORT_PATH
 from trainables.schedules import SCHEDULES
 
@@ -96,13 +96,7 @@ class Space(Group):
     @classmethod
     def _json_is_read(cls, value: Any) -> Any:
         """A flag's text is JSON."""
-        if not isinstance(value, str):
-            return value
-        try:
-            return json.loads(value)
-        except ValueError:
-            example = '{"timesteps": [2, 4], "lr": {"low": 0.002, "high": 0.02, "log": true}}'
-            raise ValueError(f"got {value!r}, must be JSON such as {example}") from None
+        return from_json(value, '{"timesteps": [2, 4], "lr": {"low": 0.002, "high": 0.02, "log": true}}')
 
     @field_validator("vary")
     @classmethod
