@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import base64
+import contextlib
 import hashlib
 import json
 import os
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -112,10 +114,12 @@ def write(text: str, output: Path) -> None:
             os.fsync(file.fileno())
         temporary.replace(output)
     except OSError as error:
-        temporary.unlink(missing_ok=True) if temporary.parent.is_dir() else None
+        with contextlib.suppress(OSError):  # never made, where the folder is read-only
+            temporary.unlink()
         near = next(parent for parent in output.absolute().parents if parent.is_dir())
-        hint = near / (output.name if not output.is_dir() else "report.html")
-        hint = output / "report.html" if output.is_dir() else hint
+        hint = output / "report.html" if output.is_dir() else near / output.name
+        if not os.access(hint.parent, os.W_OK):
+            hint = Path(tempfile.gettempdir()) / hint.name
         reason = error.strerror or str(error)
         raise StudyError(
             f"Cannot write the report to {output}: {reason}. --output {hint} would do."
