@@ -206,4 +206,5 @@ def _dry_run(study_spec: StudySpec, console: Console) -> None:
 
 
 if __name__ == "__main__":
+    cluster.terminate_like_interrupt()
     sys.exit(main(sys.argv[1:]))
