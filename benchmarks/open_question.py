@@ -5,7 +5,7 @@
 1. a study of ``python -m study.launch`` searches shape, window and D;
 2. of each sparsity band, its best trials are trained again with ``CHOICE`` seeds, and the one with the best
    mean validation accuracy whose mean sparsity is in the band is chosen;
-3. the chosen ones, the arms and the dense network are trained with ``PROOF`` seeds, by which nothing was chosen.
+3. the chosen ones, the arms and the dense network are trained with ``PROOF`` seeds, which chose nothing.
 
 An arm's D is the least that reaches the band: interpolated in the sweep of ``claims.py`` (five seeds a
 point), so an arm is not made worse by being sparser than asked. The runs of steps 2 and 3 are appended to
