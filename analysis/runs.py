@@ -80,10 +80,10 @@ class Collapse:
 def collapse(u: Floats, accuracy: Floats, chance: float = 0.0, drop: float = DROP) -> Collapse | None:
     """Whether, and when, a training lost its accuracy for good.
 
-    `u`, `accuracy` [epochs], accuracy as a fraction; epochs with NaN do not count. A training collapsed if its
-    last accuracy lies more than `drop` below the best that it had before. It collapsed at the u of the first
-    of the epochs at its end that all lie more than `drop` below the best seen until then: an earlier dip from
-    which it recovered is none. `to_chance`: it collapsed, and ended at most `NEAR` above chance. None without
+    `u`, `accuracy` [epochs], accuracy as a fraction; epochs with NaN do not count. A training collapsed if
+    its last accuracy lies more than `drop` below the best that it had before. It collapsed at the u of the
+    first of the epochs at its end that all lie more than `drop` below the best seen until then: an earlier
+    dip from which it recovered is none. `to_chance`: it collapsed, and ended at most `NEAR` above chance. None without
     a finite accuracy.
     """
     known = np.isfinite(accuracy)
@@ -97,4 +97,6 @@ def collapse(u: Floats, accuracy: Floats, chance: float = 0.0, drop: float = DRO
         return Collapse(float(best[-1]), float(accuracy[-1]), None, False)
     held = np.flatnonzero(~below)
     first = int(held[-1]) + 1 if len(held) else 0  # the first epoch is its own best: `held` is never empty
-    return Collapse(float(best[-1]), float(accuracy[-1]), float(u[first]), bool(accuracy[-1] <= chance + NEAR))
+    return Collapse(
+        float(best[-1]), float(accuracy[-1]), float(u[first]), bool(accuracy[-1] <= chance + NEAR)
+    )

@@ -13,7 +13,7 @@ ARMS = 8
 
 
 def spread(numbers: Sequence[int], most: int, keep: Collection[int] = ()) -> list[int]:
-    """At most `most` of `numbers`, in their order: those in `keep` first, the rest evenly spread with both ends.
+    """At most `most` of `numbers`, in their order: those in `keep`, the rest evenly spread, with both ends.
 
     More than `most` in `keep` are spread themselves.
     """

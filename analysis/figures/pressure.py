@@ -42,17 +42,19 @@ def pressures(runs: Runs, outcome: Outcome) -> tuple[Pressure, ...]:
     """
     named = outcome.references[outcome.references["scheduler"] != "dense"].drop_duplicates("scheduler")
     listed = set(arms(outcome)) & set(named["number"].tolist())
-    rows = outcome.trials.set_index("number")
+    trials = outcome.trials
+    schedulers = dict(zip(trials["number"].tolist(), trials["scheduler"], strict=True))
+    ratios = dict(zip(trials["number"].tolist(), trials["threshold_ratio"].tolist(), strict=True))
     found = []
     for number, reference in [(n, True) for n in sorted(listed)] + [(n, False) for n in best_few(outcome)]:
-        values, mean = runs.column(number, PRESSURE), float(rows.at[number, "threshold_ratio"])
+        values, mean = runs.column(number, PRESSURE), ratios[number]
         if not np.isfinite(values).any() or not mean > 0:
             continue
         u, relative = runs.u(number), values / mean
         peak = int(np.nanargmax(relative))
         found.append(
             Pressure(
-                number, str(rows.at[number, "scheduler"]), reference, tuple(u.tolist()),
+                number, schedulers[number], reference, tuple(u.tolist()),
                 tuple(values.tolist()), tuple(relative.tolist()), float(relative[peak]), float(u[peak]),
             )
         )  # fmt: skip
@@ -77,7 +79,7 @@ def draw_pressure(found: tuple[Pressure, ...], styles: dict[str, Style], relativ
             hovertemplate=f"<b>trial {line.number}</b><br>u = %{{x:.2f}}: %{{y:.3g}}<extra></extra>",
         )  # fmt: skip
         seen.add(f"{line.scheduler} {line.reference}")
-    title = f"L1 pressure / ({RATIO})" if relative else f"L1 pressure (weight per learning rate)"
+    title = f"L1 pressure / ({RATIO})" if relative else "L1 pressure (weight per learning rate)"
     drawn = [v for line in found for v in (line.relative if relative else line.absolute) if v > 0]
     low, high = (np.log10(min(drawn)), np.log10(max(drawn))) if drawn else (-1.0, 1.0)
     # Below a thousandth of the peak nothing is pruned: the flat starts of a shape would take the whole axis.

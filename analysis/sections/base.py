@@ -17,6 +17,7 @@ from analysis.outcome import Outcome, classify
 from analysis.results import Study
 from analysis.runs import Runs
 
+
 @dataclass(frozen=True)
 class Cell:
     """A shown text and the value it sorts by (None: sorts last).

@@ -1,4 +1,4 @@
-"""The schedules: the shapes on the front, the pressure that they put on the spines, which of them collapse."""
+"""The schedules: the shapes on the front, the pressure that they put on the spines, which ones collapse."""
 
 from __future__ import annotations
 
@@ -29,7 +29,9 @@ def shapes(material: Material) -> Section:
     pictures = [_shapes(info, material)] if drawn else []
     pictures += [_pressures(lines, material)] if lines else []
     pictures += [_collapses(groups, material)] if groups else []
-    notes = [] if groups else ["Whether a schedule collapses would need its accuracy by epoch (epochs.jsonl)."]
+    notes = (
+        [] if groups else ["Whether a schedule collapses would need its accuracy by epoch (epochs.jsonl)."]
+    )
     if not lines:
         notes.append("The pressure on the spines would need the column l1_pressure in epochs.jsonl.")
     return Section("shapes", TITLE, " ".join(told), notes=notes, pictures=pictures)
