@@ -83,8 +83,8 @@ def collapse(u: Floats, accuracy: Floats, chance: float = 0.0, drop: float = DRO
     `u`, `accuracy` [epochs], accuracy as a fraction; epochs with NaN do not count. A training collapsed if
     its last accuracy lies more than `drop` below the best that it had before. It collapsed at the u of the
     first of the epochs at its end that all lie more than `drop` below the best seen until then: an earlier
-    dip from which it recovered is none. `to_chance`: it collapsed, and ended at most `NEAR` above chance. None without
-    a finite accuracy.
+    dip from which it recovered is none. `to_chance`: it collapsed, and ended at most `NEAR` above chance.
+    None without a finite accuracy.
     """
     known = np.isfinite(accuracy)
     u, accuracy = u[known], accuracy[known]
