@@ -8,7 +8,8 @@ from analysis.sections.curves import curves
 from analysis.sections.front import front
 from analysis.sections.making import making
 from analysis.sections.shapes import shapes
+from analysis.sections.spines import spines
 from analysis.sections.threshold import threshold
 from analysis.sections.trials import trials
 
-SECTIONS: list[SectionMaker] = [answer, front, threshold, shapes, curves, trials, making]
+SECTIONS: list[SectionMaker] = [answer, front, shapes, threshold, curves, spines, trials, making]
