@@ -64,26 +64,51 @@ def trained(params: Mapping[str, Any], epochs: int, rng: np.random.Generator) ->
     operations = left * rate * 4
     formed, gone = 0.05 * rng.random((2, epochs)) * np.exp(-3 * u)
     columns: dict[str, Any] = {
-        "epoch": np.arange(1, epochs + 1), "progress": u, "loss_train": 0.09 * np.exp(-3 * u) + 0.01 * rng.random(epochs),
-        "loss_val": 0.1 * (1 - accuracy) + 0.01, "accuracy_train": (accuracy + 0.01).clip(0, 1), "accuracy_val": accuracy,
-        "sparsity_params": sparsity, "sparsity_synapses": 1 - left.sum(axis=1) / SYNAPSES.sum(), "synapses": left.sum(axis=1),
-        "sparsity_params_live": sparsity, "sparsity_synapses_live": 1 - left.sum(axis=1) / SYNAPSES.sum(),
-        "synapses_live": left.sum(axis=1), "neurons": np.full(epochs, NEURONS), "neurons_live": (NEURONS * (1 - 0.1 * sparsity)).astype(int),
-        "fan_in": (144 * (1 - 0.8 * sparsity)).astype(int), "fan_out": (288 * (1 - 0.8 * sparsity)).astype(int),
-        "synops": operations[:, 1:].sum(axis=1), "macs": operations[:, 0], "energy_nj": 0.9e-3 * operations.sum(axis=1),
-        "firing_rate": rate.mean(axis=1), "spines_mature": 1 - sparsity, "spines_filopodia": sparsity, "spines_formed": formed,
-        "spines_eliminated": gone, "spines_flipped": 0.1 * formed, "spines_survival": 1 - 0.6 * u * sparsity,
-        "threshold": ratio * LR_SUM * epochs * f, "l1_pressure": np.gradient(ratio * f, u) if epochs > 1 else f,
-        "lr": 0.005 * (1 + np.cos(np.pi * u)), "wall_s": 0.3 * np.arange(1, epochs + 1) + 0.01 * rng.random(epochs),
-    }  # fmt: skip
+        "epoch": np.arange(1, epochs + 1),
+        "progress": u,
+        "loss_train": 0.09 * np.exp(-3 * u) + 0.01 * rng.random(epochs),
+        "loss_val": 0.1 * (1 - accuracy) + 0.01,
+        "accuracy_train": (accuracy + 0.01).clip(0, 1),
+        "accuracy_val": accuracy,
+        "sparsity_params": sparsity,
+        "sparsity_synapses": 1 - left.sum(axis=1) / SYNAPSES.sum(),
+        "synapses": left.sum(axis=1),
+        "sparsity_params_live": sparsity,
+        "sparsity_synapses_live": 1 - left.sum(axis=1) / SYNAPSES.sum(),
+        "synapses_live": left.sum(axis=1),
+        "neurons": np.full(epochs, NEURONS),
+        "neurons_live": (NEURONS * (1 - 0.1 * sparsity)).astype(int),
+        "fan_in": (144 * (1 - 0.8 * sparsity)).astype(int),
+        "fan_out": (288 * (1 - 0.8 * sparsity)).astype(int),
+        "synops": operations[:, 1:].sum(axis=1),
+        "macs": operations[:, 0],
+        "energy_nj": 0.9e-3 * operations.sum(axis=1),
+        "firing_rate": rate.mean(axis=1),
+        "spines_mature": 1 - sparsity,
+        "spines_filopodia": sparsity,
+        "spines_formed": formed,
+        "spines_eliminated": gone,
+        "spines_flipped": 0.1 * formed,
+        "spines_survival": 1 - 0.6 * u * sparsity,
+        "threshold": ratio * LR_SUM * epochs * f,
+        "l1_pressure": np.gradient(ratio * f, u) if epochs > 1 else f,
+        "lr": 0.005 * (1 + np.cos(np.pi * u)),
+        "wall_s": 0.3 * np.arange(1, epochs + 1) + 0.01 * rng.random(epochs),
+    }
     columns = {name: column.tolist() for name, column in columns.items()}
     fits = (left.sum(axis=1) // 11_016).clip(0, 7)
     columns["chips"] = [list(CHIPS[: 8 - few]) for few in fits]
     for name, values in {
-        "layer_sparsity_params": by_layer, "layer_sparsity_synapses": by_layer, "layer_synapses": left,
-        "layer_sparsity_params_live": by_layer, "layer_sparsity_synapses_live": by_layer, "layer_synapses_live": left,
-        "layer_synops": operations * [0, 1, 1, 1], "layer_macs": operations * [1, 0, 0, 0], "node_firing_rate": rate,
-    }.items():  # fmt: skip
+        "layer_sparsity_params": by_layer,
+        "layer_sparsity_synapses": by_layer,
+        "layer_synapses": left,
+        "layer_sparsity_params_live": by_layer,
+        "layer_sparsity_synapses_live": by_layer,
+        "layer_synapses_live": left,
+        "layer_synops": operations * [0, 1, 1, 1],
+        "layer_macs": operations * [1, 0, 0, 0],
+        "node_firing_rate": rate,
+    }.items():
         columns[name] = values.tolist()
     return columns
 
@@ -94,21 +119,43 @@ def line(number: int, params: Params, row: dict[str, Any] | None, epochs: int, *
     ratio = None if dense else params["final_threshold"]
     d = None if ratio is None else ratio * LR_SUM * epochs
     started = 1.8e9 + 0.15 * epochs * (number // 2) + 0.01 * number
-    config = {"dataset": "digits", "network": "digits_net", "pruner": "stds", "epochs": epochs, "lr": 0.01} | params
+    config = {
+        "dataset": "digits",
+        "network": "digits_net",
+        "pruner": "stds",
+        "epochs": epochs,
+        "lr": 0.01,
+    } | params
     values = row and {name: row[name] for name in ("accuracy_val", "sparsity_params")}
     return {
-        "number": number, "kind": "search", "name": None, "state": "COMPLETE" if row else "FAIL", "params": params,
-        "config": config, "config_hash": f"{number:012x}", "seed": 0, "replicate_of": None, "values": values,
+        "number": number,
+        "kind": "search",
+        "name": None,
+        "state": "COMPLETE" if row else "FAIL",
+        "params": params,
+        "config": config,
+        "config_hash": f"{number:012x}",
+        "seed": 0,
+        "replicate_of": None,
+        "values": values,
         "violations": {"accuracy_floor": 0.5 - row["accuracy_val"]} if row else {},
-        "metrics": row or {}, "shape": None if dense else grown(params, GRID).tolist(), "final_threshold": d,
-        "threshold_ratio": ratio, "lr_sum": LR_SUM * epochs, "epochs": epochs if row else epochs // 2,
-        "train_wall_s": 0.3 * epochs, "started_at": started, "ended_at": started + 0.3 * epochs, "retries": int(number % 50 == 7),
-        "audited": None, "error": None if row else "RuntimeError: the loss became NaN",
-    } | more  # fmt: skip
+        "metrics": row or {},
+        "shape": None if dense else grown(params, GRID).tolist(),
+        "final_threshold": d,
+        "threshold_ratio": ratio,
+        "lr_sum": LR_SUM * epochs,
+        "epochs": epochs if row else epochs // 2,
+        "train_wall_s": 0.3 * epochs,
+        "started_at": started,
+        "ended_at": started + 0.3 * epochs,
+        "retries": int(number % 50 == 7),
+        "audited": None,
+        "error": None if row else "RuntimeError: the loss became NaN",
+    } | more
 
 
 def plan(trials: int, rng: np.random.Generator) -> list[tuple[Params, dict[str, Any]]]:
-    """Parameters and role of every trial: four arms, the search, and a fiftieth that confirms earlier ones."""
+    """Parameters and role of every trial: four arms, the search, and a fiftieth that confirms others."""
     window = {"final_threshold": 0.3, "window_start": 0.0, "window_end": 1.0}
     arms: list[Params] = [{"pruner": "dense"}]
     arms += [{"scheduler": name} | window for name in ("linear", "sine", "slats")]
@@ -126,12 +173,15 @@ def plan(trials: int, rng: np.random.Generator) -> list[tuple[Params, dict[str, 
 
 
 def make(folder: Path, trials: int, epochs: int, seed: int = 0) -> Path:
-    """Write the folder: study.json, trials.jsonl, epochs.jsonl, models/index.json; every 97th trial failed."""
+    """Write the folder: study.json, trials.jsonl, epochs.jsonl, models/index.json. Each 97th trial failed."""
     rng = np.random.default_rng(seed)
     (folder / "models").mkdir(parents=True)
     models = []
     roles = plan(trials, rng)
-    with (folder / "epochs.jsonl").open("w") as epochs_file, (folder / "trials.jsonl").open("w") as trials_file:
+    with (
+        (folder / "epochs.jsonl").open("w") as epochs_file,
+        (folder / "trials.jsonl").open("w") as trials_file,
+    ):
         for number, (params, role) in enumerate(roles):
             columns = trained(params, epochs, rng)
             names, failed = list(columns), number % 97 == 96
@@ -146,19 +196,37 @@ def make(folder: Path, trials: int, epochs: int, seed: int = 0) -> Path:
     (folder / "models" / "index.json").write_text(json.dumps({"trials": models}))
     kinds = [role.get("kind", "search") for _, role in roles]
     study = {
-        "format": 1, "name": f"made up, {trials} trials", "created_at": "2026-11-23T00:00:00Z", "state": "complete",
-        "objectives": ["accuracy_val", "sparsity_params"], "constraints": [], "metrics": metrics.table(),
-        "reference_point": {"accuracy_val": 0.1, "sparsity_params": 0.0}, "accuracy_floor": 0.5,
+        "format": 1,
+        "name": f"made up, {trials} trials",
+        "created_at": "2026-11-23T00:00:00Z",
+        "state": "complete",
+        "objectives": ["accuracy_val", "sparsity_params"],
+        "constraints": [],
+        "metrics": metrics.table(),
+        "reference_point": {"accuracy_val": 0.1, "sparsity_params": 0.0},
+        "accuracy_floor": 0.5,
         "data": {"name": "digits", "classes": 10, "train": 1259, "val": 269, "test": 269},
         "network": {
-            "name": "digits_net", "prunable_weights": WEIGHTS, "synapses": int(SYNAPSES.sum()), "neurons": NEURONS,
-            "layers": ["0.stem.0", "2", "7", "9"], "nodes": ["1", "5", "8", "10"],
+            "name": "digits_net",
+            "prunable_weights": WEIGHTS,
+            "synapses": int(SYNAPSES.sum()),
+            "neurons": NEURONS,
+            "layers": ["0.stem.0", "2", "7", "9"],
+            "nodes": ["1", "5", "8", "10"],
         },
-        "spec": {"search": {"trials": trials}, "train": {"epochs": epochs}}, "seed": seed,
+        "spec": {"search": {"trials": trials}, "train": {"epochs": epochs}},
+        "seed": seed,
         "budget": {kind: kinds.count(kind) for kind in ("search", "reference", "confirm")},
         "confirmed": sorted({role["replicate_of"] for _, role in roles if "replicate_of" in role}),
-        "versions": {"spinetune": "0.1.0"}, "machine": {"cores": 2}, "command": "benchmarks/made_study.py",
-        "timings": {"startup_s": 10.0, "search_s": 0.15 * epochs * trials, "training_s": 0.3 * epochs * trials, "slots": 2},
-    }  # fmt: skip
+        "versions": {"spinetune": "0.1.0"},
+        "machine": {"cores": 2},
+        "command": "benchmarks/made_study.py",
+        "timings": {
+            "startup_s": 10.0,
+            "search_s": 0.15 * epochs * trials,
+            "training_s": 0.3 * epochs * trials,
+            "slots": 2,
+        },
+    }
     (folder / "study.json").write_text(json.dumps(study, indent=1))
     return folder
