@@ -194,6 +194,9 @@ def _trial(record: Record) -> Record:
         "lr_sum": number(record.get("lr_sum")),
         "epochs": record.get("epochs"),
         "train_wall_s": record.get("train_wall_s"),
+        "started_at": number(record.get("started_at")),
+        "ended_at": number(record.get("ended_at")),
+        "retries": number(record.get("retries"), 0.0),
         "error": None if record.get("error") is None else str(record["error"]),
     }
     # Columns of the row itself win over metrics of the same name; objective values win over both.
