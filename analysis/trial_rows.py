@@ -89,6 +89,7 @@ def _row(record: Record) -> Record:
         "violations": {key: number(value) for key, value in mapping(record.get("violations")).items()},
         "shape": tuple(number(value) for value in shape) if usable and shape is not None else None,
         **{name: record.get(name) for name in NUMERIC[2:]},
+        "retries": number(record.get("retries"), 0.0),
         "audited": _text(record.get("audited")),
         "error": _text(record.get("error")),
     }

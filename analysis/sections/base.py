@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 from markupsafe import Markup
 
 from analysis import theme
+from analysis.downloads import Download
 from analysis.outcome import Outcome, classify
 from analysis.results import Study
 
@@ -101,6 +102,7 @@ class Section:
     records: Sequence[tuple[str, str]] = ()
     missing: str = ""
     curves: CurveData | None = None
+    downloads: Sequence[Download] = ()
 
 
 @dataclass(frozen=True, eq=False)
