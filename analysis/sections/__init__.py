@@ -5,6 +5,7 @@ from __future__ import annotations
 from analysis.sections.answer import answer
 from analysis.sections.base import SectionMaker
 from analysis.sections.curves import curves
+from analysis.sections.failures import failures
 from analysis.sections.front import front
 from analysis.sections.hardware import hardware
 from analysis.sections.layers import layers
@@ -15,5 +16,5 @@ from analysis.sections.threshold import threshold
 from analysis.sections.trials import trials
 
 SECTIONS: list[SectionMaker] = [
-    answer, front, shapes, threshold, curves, spines, layers, hardware, trials, making,
+    answer, front, shapes, threshold, curves, spines, layers, hardware, failures, trials, making,
 ]  # fmt: skip
