@@ -82,17 +82,6 @@ def add_line(
         )  # fmt: skip
 
 
-def add_picked(figure: go.Figure, panels: Sequence[Metric]) -> None:
-    """The empty traces, last in each panel, that the page fills with the trial that a reader picks."""
-    for row, (_, label, unit) in enumerate(panels, 1):
-        shown = "%{y:.1f} %" if percent(unit) else "%{y:.3g}"
-        figure.add_scatter(
-            x=[], y=[], mode="lines", name="picked", showlegend=False,
-            line={"color": theme.INK, "width": 3.2},
-            hovertemplate=f"{template_text(label)} {shown} at u = %{{x:.2f}}<extra></extra>", row=row, col=1,
-        )  # fmt: skip
-
-
 def add_band(
     figure: go.Figure, u: Floats, quartiles: Floats, row: int, style: Style, named: bool, told: str, unit: str
 ) -> None:
