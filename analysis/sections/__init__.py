@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from analysis.sections.answer import answer
+from analysis.sections.attainment import attainment
 from analysis.sections.base import SectionMaker
 from analysis.sections.curves import curves
 from analysis.sections.front import front
@@ -11,4 +12,4 @@ from analysis.sections.shapes import shapes
 from analysis.sections.threshold import threshold
 from analysis.sections.trials import trials
 
-SECTIONS: list[SectionMaker] = [answer, front, threshold, shapes, curves, trials, making]
+SECTIONS: list[SectionMaker] = [answer, front, attainment, threshold, shapes, curves, trials, making]
