@@ -19,6 +19,7 @@ from analysis.pareto import Floats
 from analysis.results import Study
 
 CONFIRMED, REPEATED, SINGLE = "confirmed", "repeated", "single"
+ALL = "all"  # the seed of single trainings, which stand for no seed
 MOST_SEEDS = 50  # more look like a new seed for every run of a search, not like repetitions
 
 
@@ -73,7 +74,16 @@ def replicates(study: Study) -> Replicates:
     runs = _runs(study, ended, _configurations(ended), ended["kind"].to_numpy())
     if _repeated(runs, ended["seed"]):
         return Replicates(REPEATED, runs)
-    return Replicates(SINGLE, runs.assign(seed="all"))
+    return Replicates(SINGLE, runs.assign(seed=ALL))
+
+
+def single(study: Study) -> Replicates:
+    """The search's and the arms' own runs, all as one draw: to compare with a study that has no more."""
+    trials = study.trials
+    ended = trials[(~trials["scheduler"].eq("dense") & ~trials["kind"].eq("confirm")).to_numpy()]
+    ended = ended[(ended["state"] != "PRUNED").to_numpy()]
+    runs = _runs(study, ended, ended["number"].astype(str).to_numpy(), ended["kind"].to_numpy())
+    return Replicates(SINGLE, runs.assign(seed=ALL))
 
 
 def _runs(study: Study, rows: pd.DataFrame, configuration: np.ndarray, kind: np.ndarray) -> pd.DataFrame:

@@ -155,8 +155,8 @@ def _table(info: AttainmentInfo, material: Material) -> Table:
     needed = text.listing([str(best.needed(level)) for level in LEVELS])
     caption = (
         f"{label} that half of the seeds reach at that sparsity or more; in brackets what three quarters and "
-        f"what a quarter of them reach (of {text.count(best.seeds, 'seed')} the shares are {needed}). A dash: they "
-        "do not get there."
+        f"what a quarter of them reach (of {text.count(best.seeds, 'seed')} the shares are {needed}). "
+        "A dash: they do not get there."
     )
     if all(group.seeds == 1 for group in info.groups):
         caption = (

@@ -62,7 +62,10 @@ class Picture:
 
 @dataclass(frozen=True)
 class Section:
-    """A section as the page shows it. `missing`: what it would need, where it has nothing to show."""
+    """A section as the page shows it.
+
+    `missing`: what it would need, where it has nothing to show. `warnings`: what must be read before the rest.
+    """
 
     key: str
     title: str
@@ -72,6 +75,7 @@ class Section:
     tables: Sequence[Table] = ()
     records: Sequence[tuple[str, str]] = ()
     missing: str = ""
+    warnings: Sequence[str] = ()
 
 
 @dataclass(frozen=True, eq=False)

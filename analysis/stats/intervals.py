@@ -53,3 +53,24 @@ def student(values: Floats, level: float = 0.95) -> Estimate:
     mean = float(known.mean())
     half = float(scipy_stats.t.ppf(0.5 + level / 2, n - 1) * known.std(ddof=1) / np.sqrt(n))
     return Estimate(mean, mean - half, mean + half, n)
+
+
+def welch(x: Floats, y: Floats, level: float = 0.95) -> Estimate:
+    """Difference of means of x [n] and y [m], drawn apart, with Welch's t interval; `n` is n + m.
+
+    mean(x) - mean(y) +- t s, s^2 = v + w, v = var(x) / n, w = var(y) / m, t with s^4 / (v^2 / (n - 1) +
+    w^2 / (m - 1)) degrees of freedom (Welch 1947, Biometrika 34:28). NaN entries do not count; no interval
+    where a side has fewer than two.
+    """
+    first, second = (np.asarray(part, dtype=np.float64) for part in (x, y))
+    first, second = first[np.isfinite(first)], second[np.isfinite(second)]
+    n, m = len(first), len(second)
+    if min(n, m) == 0:
+        return Estimate(float("nan"), float("nan"), float("nan"), n + m)
+    value = float(first.mean() - second.mean())
+    if min(n, m) < 2:
+        return Estimate(value, float("nan"), float("nan"), n + m)
+    v, w = float(first.var(ddof=1)) / n, float(second.var(ddof=1)) / m
+    free = (v + w) ** 2 / (v**2 / (n - 1) + w**2 / (m - 1)) if v + w > 0 else n + m - 2
+    half = float(scipy_stats.t.ppf(0.5 + level / 2, free) * np.sqrt(v + w))
+    return Estimate(value, value - half, value + half, n + m)
