@@ -6,6 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+try:
+    import fcntl
+except ImportError:  # Windows: a report can be made there, a study cannot run
+    fcntl = None  # type: ignore[assignment]
+
 FORMAT = 1
 Record = dict[str, Any]
 # One for all lines: json.loads with an argument makes a decoder for each, which takes as long as decoding.
@@ -40,6 +45,23 @@ def study_json(folder: Path) -> Record:
             f"two or three different ones. {choices(folder)}"
         )
     return info
+
+
+def abandoned(folder: Path, info: Record) -> bool:
+    """Whether study.json says that the study runs while no process holds its folder: it was killed.
+
+    A driver holds a lock on `.lock`, which the kernel frees however the driver ends. A folder without the
+    file was written by something else: then study.json is believed.
+    """
+    file = folder / ".lock"
+    if info.get("state") != "running" or not file.is_file() or fcntl is None:
+        return False
+    try:
+        with file.open("rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)  # closing the file frees it
+    except OSError:  # BlockingIOError: it is held; others: the file system has no locks
+        return False
+    return True
 
 
 def choices(folder: Path) -> str:

@@ -11,7 +11,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.records import Record, StudyError, choices, lines, mapping, number, study_json, unique
+from analysis.records import (
+    Record,
+    StudyError,
+    abandoned,
+    choices,
+    lines,
+    mapping,
+    number,
+    study_json,
+    unique,
+)
 
 STATES = ("COMPLETE", "PRUNED", "FAIL")
 KINDS = ("reference", "search", "confirm")
@@ -106,6 +116,9 @@ def load(folder: Path) -> Study:
     """Read a study folder of format 1. Raises `StudyError` with one message for people."""
     info = study_json(folder)
     notices: list[str] = []
+    if abandoned(folder, info):
+        info["state"] = "interrupted"
+        notices.append("study.json says that the study runs, but no process holds its folder: it was killed.")
     trials_file = folder / "trials.jsonl"
     if not trials_file.is_file():
         raise StudyError(f"{folder} has no trials.jsonl: no trial has ended there yet. {choices(folder)}")
