@@ -159,6 +159,7 @@ def _description(spec: StudySpec, command: str) -> dict[str, Any]:
             "nodes": list(geometry.nodes),
             "precision": str(precision).removeprefix("torch."),
         },
+        "chips": cost.chips.table(),  # with their limits: a reader can say by which one a network fails
         "spec": json.loads(spec.model_dump_json()),
         "space_hash": space_hash(spec.space),
         "seed": spec.train.seed,
