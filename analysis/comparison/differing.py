@@ -23,9 +23,9 @@ def differing(field: Field) -> Section:
     if len(known) < 2:
         finding = "What differs is not known: fewer than two of the studies record their specification."
     elif rows:
+        entries = {key for rival in known for key in specs[rival.label]}
         finding = (
-            f"{text.count(len(rows), 'entry', 'entries')} of {len({key for rival in known for key in "
-            "specs[rival.label]})} "
+            f"{text.count(len(rows), 'entry', 'entries')} of {len(entries)} "
             f"in the specifications differ{'s' if len(rows) == 1 else ''} "
             f"(n = {text.count(len(known), 'study', 'studies')})."
         )
@@ -65,10 +65,8 @@ def making(field: Field) -> Section:
         "own "
         "report has its specification in full."
     )
-    return Section(
-        "making", "How these were made", finding, notes, tables=[Table(_columns(field.rivals), rows, "Studies")],
-        records=commands,
-    )  # fmt: skip
+    tables = [Table(_columns(field.rivals), rows, "Studies")]
+    return Section("making", "How these were made", finding, notes, tables=tables, records=commands)
 
 
 def _columns(rivals: tuple[Rival, ...] | list[Rival]) -> list[Column]:

@@ -18,14 +18,13 @@ TITLE = "Fronts over each other"
 
 
 def fronts(field: Field, results: Results) -> Section:
-    """Confirmed means with error bars, or single trainings; the hypervolume of each study with its interval."""
+    """Confirmed means with error bars, or single trainings; the hypervolume of each study."""
     info = rivals_info(field)
     finding = _finding(field, results)
     if not any(info.points.values()):
-        return Section(
-            "fronts", TITLE, "No study has a point that counts.", missing="at least one study with completed runs "
-            "at or above the accuracy floor", tables=[_table(field, results)],
-        )  # fmt: skip
+        needs = "at least one study with completed runs at or above the accuracy floor"
+        tables = [_table(field, results)]
+        return Section("fronts", TITLE, "No study has a point that counts.", missing=needs, tables=tables)
     first = field.rivals[0].study
     titles = first.label(first.sparsity), first.label(first.accuracy)
     at = [point.sparsity.value for points in info.points.values() for point in points]
@@ -52,7 +51,8 @@ def _finding(field: Field, results: Results) -> str:
         ends = f" [{volume.low:.3f}, {volume.high:.3f}{n}]" if text.finite(volume.low) else ""
         told.append(f"{rival.label} {volume.value:.3f}{ends}")
     study = field.rivals[0].study
-    worst = f"{text.percent(study.worst(study.accuracy))} accuracy, {text.percent(study.worst(study.sparsity))} sparsity"
+    accuracy, sparsity = (text.percent(study.worst(name)) for name in (study.accuracy, study.sparsity))
+    worst = f"{accuracy} accuracy, {sparsity} sparsity"
     single = ", single trainings, n = 1" if field.basis == SINGLE else ""
     return f"Hypervolume over {worst}{single}: {text.listing(told)}."
 

@@ -1,4 +1,4 @@
-"""What shares of the seeds attain, by study, and where the first study is attained more often than another."""
+"""What shares of the seeds attain, by study, and where the first study is attained more often."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The comparison's answer: the best of each study at 90 % sparsity, how sure the difference is, the warnings."""
+"""The comparison's answer: the best of each study at 90 % sparsity, the difference, the warnings."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ def verdict(field: Field, results: Results) -> Section:
     """One sentence for each of up to three others, then the best of every sparsity band."""
     least = next((band for band in (HEADLINE, *BANDS) if any(results.contenders[band].values())), None)
     if least is None:
-        return Section(
-            "comparison", TITLE, f"No study has a configuration that counts at {text.percent(BANDS[0], 0)} sparsity "
-            "or more.", _notes(field, results), tables=[_table(field, results)], warnings=field.warnings,
-        )  # fmt: skip
+        none = f"No study has a configuration that counts at {text.percent(BANDS[0], 0)} sparsity or more."
+        return _section(field, results, none)
     sentences = [_opening(field, results, least)]
     sentences += [_against(field, results, least, rival.label) for rival in field.rivals[1:4]]
     if len(field.rivals) > 4:
         sentences.append("The table has the others.")
     finding = " ".join(sentence for sentence in sentences if sentence)
-    return Section(
-        "comparison", TITLE, finding, _notes(field, results), tables=[_table(field, results)],
-        warnings=field.warnings,
-    )  # fmt: skip
+    return _section(field, results, finding)
+
+
+def _section(field: Field, results: Results, finding: str) -> Section:
+    tables, notes = [_table(field, results)], _notes(field, results)
+    return Section("comparison", TITLE, finding, notes, tables=tables, warnings=field.warnings)
 
 
 def _opening(field: Field, results: Results, least: float) -> str:

@@ -33,7 +33,7 @@ class DifferenceInfo:
     left_out: int
 
     def share(self, sign: int, low: float) -> float:
-        """The largest difference in favour of the first (1) or the other (-1) at sparsities >= `low`, or 0."""
+        """The largest difference for the first (1) or the other (-1) at sparsities >= `low`; 0 for none."""
         part = sign * self.difference[self.x[1:] >= low]
         return max(0.0, float(part.max(initial=0.0)))
 

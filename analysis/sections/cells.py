@@ -20,7 +20,8 @@ def value(number: object, unit: str | None = None) -> Cell:
 
 def trial(row: Mapping[Any, Any]) -> Cell:
     """The number of a trial."""
-    return Cell(str(int(row["number"])), int(row["number"]))
+    number = int(row["number"])
+    return Cell(str(number), number, trial=number)
 
 
 def schedule(name: str, material: Material) -> Cell:
