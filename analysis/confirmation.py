@@ -97,7 +97,7 @@ def confirmed(study: Study) -> tuple[Configuration, ...]:
     for number in sorted((chosen & set(origins.index)) | set(groups)):
         group = groups.get(number, runs.iloc[:0])
         good = group[complete[group.index]]
-        seeds = [_seed(*pair) for pair in zip(good["seed"], good["number"], strict=True)]
+        seeds = [seed_key(*pair) for pair in zip(good["seed"], good["number"], strict=True)]
         good = good.set_index(pd.Index(seeds, dtype=object))
         good = good[~good.index.duplicated(keep="last")]
         row = {str(key): value for key, value in origins.loc[number].to_dict().items()}
@@ -106,7 +106,7 @@ def confirmed(study: Study) -> tuple[Configuration, ...]:
     return tuple(sorted(found, key=lambda part: (np.nan_to_num(sparsity[part.number], nan=2.0), part.number)))
 
 
-def _seed(seed: object, number: int) -> Hashable:
+def seed_key(seed: object, number: int) -> Hashable:
     """The key that pairs runs; a run without a usable seed pairs with no other."""
     if isinstance(seed, float) and seed.is_integer():  # whole numbers beside a gap become floats
         return int(seed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from analysis.sections.answer import answer
+from analysis.sections.attainment import attainment
 from analysis.sections.base import SectionMaker
 from analysis.sections.curves import curves
 from analysis.sections.failures import failures
@@ -16,5 +17,5 @@ from analysis.sections.threshold import threshold
 from analysis.sections.trials import trials
 
 SECTIONS: list[SectionMaker] = [
-    answer, front, shapes, threshold, curves, spines, layers, hardware, failures, trials, making,
+    answer, front, attainment, shapes, threshold, curves, spines, layers, hardware, failures, trials, making,
 ]  # fmt: skip

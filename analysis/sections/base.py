@@ -92,7 +92,11 @@ class CurveData:
 
 @dataclass(frozen=True)
 class Section:
-    """A section as the page shows it. `missing`: what it would need, where it has nothing to show."""
+    """A section as the page shows it.
+
+    `missing`: what it would need, where it has nothing to show. `warnings`: what must be read
+    before the rest.
+    """
 
     key: str
     title: str
@@ -102,6 +106,7 @@ class Section:
     tables: Sequence[Table] = ()
     records: Sequence[tuple[str, str]] = ()
     missing: str = ""
+    warnings: Sequence[str] = ()
     curves: CurveData | None = None
     downloads: Sequence[Download] = ()
 
