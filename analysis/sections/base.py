@@ -11,10 +11,9 @@ import plotly.graph_objects as go
 from markupsafe import Markup
 
 from analysis import theme
+from analysis.figures.hover import TRIALS as TRIALS  # the `meta` of a trace whose points are trials
 from analysis.outcome import Outcome, classify
 from analysis.results import Study
-
-TRIALS = "trials"  # the `meta` of a trace whose points are trials
 
 
 @dataclass(frozen=True)

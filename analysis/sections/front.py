@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from analysis import pareto, text
-from analysis.figures.front import NARROW, FrontInfo, axes, draw_front, front_info
+from analysis.figures.front import FrontInfo, front_info
+from analysis.figures.front_draw import NARROW, draw_front
 from analysis.figures.front_svg import front_svg
 from analysis.sections.base import Material, Picture, Section
 from analysis.sections.cells import trial_table
@@ -35,9 +36,9 @@ def front(material: Material) -> Section:
     if not info.marks and not info.dense:
         return Section("front", title, f"There is nothing to plot: {counted}.", missing=NEEDS)
     finding = _finding(material, info, counted)
-    drawn = [(label, draw_front(info, material.styles, axis)) for label, axis in axes(info)]
-    narrow = [draw_front(info, material.styles, axis, NARROW) for _, axis in axes(info)]
-    summary = f"Scatter plot of {info.y_title} against {info.x_title}. {finding}"
+    drawn = [(view.button, draw_front(info, material.styles, view)) for view in info.views]
+    narrow = [draw_front(info, material.styles, view, NARROW) for view in info.views]
+    summary = f"Scatter plot of {info.y_title} against {info.views[0].axis.title}. {finding}"
     table = trial_table(
         outcome.of("front", "reference").sort_values([study.sparsity, "number"], kind="stable"),
         material,
@@ -78,7 +79,7 @@ def _finding(material: Material, info: FrontInfo, counted: str) -> str:
     if info.knee is not None:
         sentence += (
             f" Its knee is trial {info.knee.number}: {text.percent(info.knee.accuracy)} at "
-            f"{text.percent(info.knee.sparsity)}."
+            f"{text.percent(info.knee.at[study.sparsity])}."
         )
     arms = outcome.references[outcome.references["scheduler"] != "dense"]
     if len(arms):
