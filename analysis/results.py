@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -23,7 +25,9 @@ class Study:
     the last epoch's metrics and the objective values are columns under their own names, `violations` maps
     a constraint to how far it is missed (above 0; NaN where unknown). `epochs`: one row per trial and epoch,
     by both. `models`: one row per stored network (number, accuracy_test, nonzero_weights). `notices`: what
-    the reader of the report must know about how the files were read.
+    the reader of the report must know about how the files were read. `lists`: by trial, the last epoch's
+    metrics that are lists (`layer_*`, `node_*`: one entry per name in study.json's network; `chips`), as
+    they stand in the file.
     """
 
     info: Record
@@ -31,6 +35,7 @@ class Study:
     epochs: pd.DataFrame
     models: pd.DataFrame
     notices: tuple[str, ...] = field(default=())
+    lists: Mapping[int, Mapping[str, list[Any]]] = field(default_factory=dict)
 
     @property
     def accuracy(self) -> str:
@@ -123,13 +128,31 @@ def load(folder: Path) -> Study:
     if len(lost):
         some = ", ".join(str(number) for number in lost[:5]) + (", ..." if len(lost) > 5 else "")
         notices.append(f"Trials that confirm no trial of this study, and are in no mean: {some}.")
-    return replace(study, trials=trials, notices=tuple(notices))
+    return replace(study, trials=trials, notices=tuple(notices), lists=_lists(records))
+
+
+def _listed(name: str) -> bool:
+    """Whether a metric is a list by its name: such a one is in `Study.lists` and is no column."""
+    return name == "chips" or name.startswith(("layer_", "node_"))
+
+
+def _lists(records: list[Record]) -> dict[int, dict[str, list[Any]]]:
+    """`Study.lists`; a trial without any (a failed one, say) has an empty entry."""
+    return {
+        record["number"]: {
+            name: value
+            for name, value in mapping(record.get("metrics")).items()
+            if _listed(name) and isinstance(value, list)
+        }
+        for record in records
+    }
 
 
 def _trials(records: list[Record], needed: set[str]) -> pd.DataFrame:
     """One row per record; `needed`: metrics that get a column even where no trial has them."""
     rows = [_trial(record) for record in records]
-    measured = {name for record in records for name in mapping(record.get("metrics"))} | needed
+    measured = {name for record in records for name in mapping(record.get("metrics")) if not _listed(name)}
+    measured |= needed
     frame = pd.DataFrame(rows)
     numeric = (measured - _TEXT) | {"threshold_ratio", "final_threshold", "lr_sum", "train_wall_s"}
     for name in sorted(numeric):
@@ -171,17 +194,26 @@ def _trial(record: Record) -> Record:
         "lr_sum": number(record.get("lr_sum")),
         "epochs": record.get("epochs"),
         "train_wall_s": record.get("train_wall_s"),
+        "started_at": number(record.get("started_at")),
+        "ended_at": number(record.get("ended_at")),
+        "retries": number(record.get("retries"), 0.0),
         "error": None if record.get("error") is None else str(record["error"]),
     }
     # Columns of the row itself win over metrics of the same name; objective values win over both.
-    metrics = {key: value for key, value in mapping(record.get("metrics")).items() if key not in row}
+    metrics = {
+        key: value
+        for key, value in mapping(record.get("metrics")).items()
+        if key not in row and not _listed(key)
+    }
     return row | metrics | mapping(record.get("values"))
 
 
 def _epochs(rows: list[Record]) -> pd.DataFrame:
     if not rows:
         return pd.DataFrame({"number": pd.Series(dtype=int), "epoch": pd.Series(dtype=int)})
-    frame = pd.DataFrame(rows)
+    # Lists stay out: a column of them costs more than all the others, and no figure reads them by epoch.
+    scalar = {name for row in rows for name in row if not _listed(name)}
+    frame = pd.DataFrame(rows, columns=sorted(scalar))
     for name in frame.columns.difference(["number", "epoch"]):
         frame[name] = _finite(frame[name])
     return frame

@@ -79,7 +79,8 @@ def _title(study: Study, metric: str, log: bool, whole: float) -> str:
 def _button(study: Study, metric: str, log: bool) -> str:
     if metric == study.sparsity:
         return "What remains, log" if log else "Sparsity"
-    return METRICS[metric] + (", log" if log else "")
+    only = metric in COUNTED or metric.endswith("_live")
+    return METRICS[metric] + (", log" if log and not only else "")
 
 
 def _staircase(pairs: pareto.Floats, less: bool, base: tuple[float, float]) -> Corners:

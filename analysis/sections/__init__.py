@@ -5,10 +5,11 @@ from __future__ import annotations
 from analysis.sections.answer import answer
 from analysis.sections.base import SectionMaker
 from analysis.sections.curves import curves
+from analysis.sections.failures import failures
 from analysis.sections.front import front
 from analysis.sections.making import making
 from analysis.sections.shapes import shapes
 from analysis.sections.threshold import threshold
 from analysis.sections.trials import trials
 
-SECTIONS: list[SectionMaker] = [answer, front, threshold, shapes, curves, trials, making]
+SECTIONS: list[SectionMaker] = [answer, front, threshold, shapes, curves, failures, trials, making]

@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 from markupsafe import Markup
 
 from analysis import theme
+from analysis.downloads import Download
 from analysis.figures.hover import TRIALS as TRIALS  # the `meta` of a trace whose points are trials
 from analysis.outcome import Outcome, classify
 from analysis.results import Study
@@ -100,6 +101,7 @@ class Section:
     records: Sequence[tuple[str, str]] = ()
     missing: str = ""
     curves: CurveData | None = None
+    downloads: Sequence[Download] = ()
 
 
 @dataclass(frozen=True, eq=False)

@@ -91,3 +91,16 @@ def test_missing_epochs_and_damaged_index_are_told(tmp_path: Path) -> None:
     assert study.epochs.empty
     assert study.models.empty
     assert len(study.notices) == 2
+
+
+def test_metrics_that_are_lists_are_no_columns(tmp_path: Path) -> None:
+    """Layers, nodes and chips of the last epoch, by trial; under such a name, a number is dropped."""
+    metrics = {"layer_synapses": [3, None], "node_firing_rate": [0.5], "chips": ["Loihi"], "fan_in": 3}
+    rows = [trial(0, 0.9, 0.5, metrics=metrics), trial(1, 0.9, 0.5, metrics={"layer_synapses": 7})]
+    epochs = [{"number": 0, "epoch": 1, "layer_synapses": [9, 9], "chips": ["Loihi"], "fan_in": 9}]
+    study = load(write_folder(tmp_path / "s", [*rows, trial(2, None, None)], epochs))
+    assert study.lists[0] == {name: metrics[name] for name in ("layer_synapses", "node_firing_rate", "chips")}
+    assert (study.lists[1], study.lists[2]) == ({}, {})
+    for frame in (study.trials, study.epochs):
+        assert "fan_in" in frame
+        assert not {"layer_synapses", "node_firing_rate", "chips"} & set(frame.columns)
