@@ -19,7 +19,12 @@ from analysis.results import Study
 
 TABLE = Path(__file__).with_name("published.csv")
 # Other names of the same thing. A VGG16 with another head is another network and has no row here.
-_SAME = {"imagenet1k": "imagenet", "ilsvrc2012": "imagenet", "cifar10dvs": "dvscifar10", "sixconv": "6conv2fc"}
+_SAME = {
+    "imagenet1k": "imagenet",
+    "ilsvrc2012": "imagenet",
+    "cifar10dvs": "dvscifar10",
+    "sixconv": "6conv2fc",
+}
 
 
 @dataclass(frozen=True)
@@ -122,7 +127,7 @@ def _matching(results: list[Result], timesteps: object) -> str:
     return (
         f"{text.count(len(results), 'published result')} for {results[0].network} on {results[0].dataset} "
         f"({methods}; {trained}{here}) are drawn, each only on the axis of the sparsity that its source "
-        "gives. They are test accuracies under their authors' settings: they place the study, they test nothing."
+        "gives. They are test accuracies under their authors' settings: they place the study and test nothing."
     )
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from textwrap import wrap
 from typing import Any
 
 import numpy as np
 
 from analysis.text import plotly_text
 
-# Metrics that can be the horizontal axis, with what a button calls them. The study's own sparsity comes first.
+# Metrics that can be the horizontal axis, with what a button calls them; the study's own comes first.
 METRICS = {
     "sparsity_params": "Parameters",
     "sparsity_synapses": "Synapses",
@@ -63,11 +64,12 @@ class Axis:
         x = self.x(value)
         return ((math.log10(x) if self.log else x) - left) / (right - left)
 
-    def layout(self, note: str = "") -> dict[str, Any]:
-        """Plotly's axis; `note` stands small below the title."""
-        title = plotly_text(self.title)
+    def layout(self, note: str = "", width: int = 100) -> dict[str, Any]:
+        """Plotly's axis; `note` stands small below the title; lines have `width` characters at most."""
+        title = "<br>".join(plotly_text(line) for line in wrap(self.title, width))
         if note:
-            title += f'<br><span style="font-size:11px">{plotly_text(note)}</span>'
+            lines = "<br>".join(plotly_text(line) for line in wrap(note, int(1.2 * width)))
+            title += f'<br><span style="font-size:11px">{lines}</span>'
         shown: dict[str, Any] = {"range": self.range, "title": {"text": title}}
         if not self.log:
             return shown | {"ticksuffix": " %", "type": "linear"}
@@ -85,7 +87,7 @@ def shown_unit(value: float, log: bool, counted: bool, whole: float) -> float:
 
 
 def ticks(low: float, high: float, least: int = 5) -> list[float]:
-    """Round numbers in [low, high] for a log axis, falling: the fewest bases in a decade that give `least`."""
+    """Round numbers in [low, high] for a log axis, falling: the fewest bases a decade that give `least`."""
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     found: list[float] = []
     for bases in _BASES:

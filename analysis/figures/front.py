@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -80,7 +81,7 @@ def front_info(study: Study, outcome: Outcome) -> FrontInfo:
     dense = tuple(mark for mark in marks if mark.outcome == "reference" and mark.scheduler == "dense")
     marks = [mark for mark in marks if not (mark.outcome == "reference" and mark.scheduler == "dense")]
     published = points(study)
-    # Stretching no axis: dense arms, which are lines, and stopped trials, which had not pruned all they would.
+    # No axis stretches for dense arms, which are lines, or stopped trials, which had not pruned all they would.
     spots = [(mark.accuracy, mark.at) for mark in marks if mark.outcome != "stopped"]
     spots += [
         (mean.accuracy.value, {name: part.value for name, part in mean.at.items()})
@@ -149,10 +150,10 @@ def _last(rows: pd.DataFrame, study: Study) -> pd.DataFrame:
     return filled.fillna({name: last[name] for name in dict.fromkeys(names)}).reset_index(drop=True)
 
 
-def _mark(row: dict[str, object], study: Study, metrics: list[str], means: MeansInfo) -> Mark:
+def _mark(row: Mapping[Any, Any], study: Study, metrics: list[str], means: MeansInfo) -> Mark:
     outcome = str(row["outcome"])
     mark = Mark(
-        number=int(str(row["number"])),
+        number=int(row["number"]),
         scheduler=str(row["scheduler"]),
         outcome=outcome,
         accuracy=_float(row[study.accuracy]),

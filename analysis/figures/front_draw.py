@@ -45,7 +45,7 @@ def draw_front(
         plain = {"hoverinfo": "skip", "customdata": None, "meta": None}
         _points(figure, [info.knee], axis, "knee", marker=ring, **plain)
     figure.update_layout(
-        xaxis=axis.layout(view.note),
+        xaxis=axis.layout(view.note, 100 if size == PLOT else 36),
         yaxis={
             "range": [100 * info.y_low, 100 * info.y_high], "ticksuffix": " %",
             "title": {"text": plotly_text(info.y_title)},
@@ -147,7 +147,7 @@ def _dense(figure: go.Figure, info: FrontInfo, axis: Axis, size: tuple[float, fl
         best = max(info.dense, key=lambda mark: mark.accuracy)
         text = f"dense, {100 * best.accuracy:.1f} %"
         taken = [_spot(m, info, axis) for m in info.marks]
-        side, above = corner(info.height(best.accuracy), text, taken + _bars(info, axis), size)
+        side, above = corner(info.height(best.accuracy), text, taken + _bars(info, axis, size), size)
         figure.add_annotation(
             xref="paper", x=0.005 if side == "left" else 0.995, xanchor=side, y=100 * best.accuracy,
             yanchor="bottom" if above else "top", showarrow=False, text=text,
@@ -176,8 +176,9 @@ def _references(
     if not marks:
         return
     others = [_spot(mark, info, axis) for mark in info.marks if mark.outcome in ("front", "dominated")]
-    others += _bars(info, axis)
-    others += [(x, info.height(mark.accuracy)) for mark in info.dense for x in np.linspace(0, 1, 60)]
+    others += _bars(info, axis, size)
+    levels = [info.height(mark.accuracy) for mark in info.dense]
+    others += [spot for y in levels for spot in _line((0.0, y), (1.0, y), size)]
     labels = [mark.label for mark in marks]
     color = [styles[mark.scheduler].color for mark in marks]
     symbol = [styles[mark.scheduler].symbol for mark in marks]
@@ -191,17 +192,22 @@ def _references(
     )  # fmt: skip
 
 
-def _bars(info: FrontInfo, axis: Axis) -> Spots:
+def _bars(info: FrontInfo, axis: Axis, size: tuple[float, float]) -> Spots:
     """Points along the error bars, so that labels keep off them."""
     found: Spots = []
     for mean in info.confirmed.means:
         along, up = mean.at[axis.metric], mean.accuracy
-        if not math.isfinite(along.value):
+        x, y = axis.place(along.value), info.height(up.value)
+        if not math.isfinite(x) or up.value < info.y_low:
             continue
         if math.isfinite(along.low):
-            ends = np.linspace(axis.place(along.low), axis.place(along.high), 24)
-            found += [(float(x), info.height(up.value)) for x in ends]
+            found += _line((axis.place(along.low), y), (axis.place(along.high), y), size)
         if math.isfinite(up.low):
-            ends = np.linspace(info.height(up.low), info.height(up.high), 24)
-            found += [(axis.place(along.value), float(y)) for y in ends]
+            found += _line((x, info.height(up.low)), (x, info.height(up.high)), size)
     return found
+
+
+def _line(start: tuple[float, float], end: tuple[float, float], size: tuple[float, float]) -> Spots:
+    """Points on a line between two places, some 20 pixels apart."""
+    length = math.hypot((end[0] - start[0]) * size[0], (end[1] - start[1]) * size[1])
+    return [(float(x), float(y)) for x, y in np.linspace(start, end, max(2, int(min(length, 2000) / 20)))]

@@ -60,7 +60,8 @@ def front_svg(info: FrontInfo, styles: dict[str, Style], summary: str) -> Markup
     for mark in info.of("reference"):
         text = '<text x="{:.1f}" y="{:.1f}">{}</text>'
         parts.append(
-            dot(mark, 5, "none") + Markup(text).format(x(mark.at[metric]) + 9, y(mark.accuracy) + 4, mark.label)
+            dot(mark, 5, "none")
+            + Markup(text).format(x(mark.at[metric]) + 9, y(mark.accuracy) + 4, mark.label)
         )
     for mean in info.confirmed.means:
         spans = [

@@ -8,9 +8,10 @@ from analysis import pareto, text
 from analysis.figures.front import FrontInfo, front_info
 from analysis.figures.front_draw import NARROW, draw_front
 from analysis.figures.front_svg import front_svg
+from analysis.published import published
 from analysis.sections.base import Material, Picture, Section
 from analysis.sections.cells import trial_table
-from analysis.sections.means import means_table
+from analysis.sections.means import means_table, published_table
 
 NEEDS = "at least one trial in state COMPLETE with finite accuracy and sparsity"
 
@@ -42,12 +43,15 @@ def front(material: Material) -> Section:
     table = trial_table(
         outcome.of("front", "reference").sort_values([study.sparsity, "number"], kind="stable"),
         material,
-        "The front and the reference arms, from least to most sparse.",
+        "The front and the reference arms, from least to most sparse; one training each.",
+        list(dict.fromkeys(view.axis.metric for view in info.views)),
     )
     caption = (
         "Everything on and below the blue line was reached by a search trial. Large filled marks: the front. "
         "Small open marks: dominated. Ink edge: reference arms. Arrows at the lower edge: trials below it."
     )
+    if info.of("stopped"):
+        caption += " Dashes: where trials were stopped, before they had pruned all they would."
     if info.confirmed.means:
         caption += (
             f" Hollow marks with bars: means over fresh seeds with 95{text.NBSP}% intervals; dotted: from "
@@ -59,10 +63,17 @@ def front(material: Material) -> Section:
             f" The front is that of {text.listing([study.label(name) for name in study.objectives])}; "
             "here it is seen along two of them, so that some of its marks lie inside the region."
         )
+    if info.published:
+        caption += " Stars and other large open marks: published results; the legend switches them."
+    if info.left_out:
+        some = text.listing([f"{n:,} {word}" for word, n in info.left_out.items()])
+        caption += f" Not drawn, evenly by number, so that the rest can be seen: {some}."
     svg = front_svg(info, material.styles, summary)
     picture = Picture("front", summary, caption, drawn, 620, table, svg, narrow)
     tables = [means_table(material)] if outcome.configurations else []
-    return Section("front", title, finding, pictures=[picture], tables=tables)
+    notes, beside = [published(study).note], published(study).results
+    tables += [published_table(beside)] if beside else []
+    return Section("front", title, finding, notes, pictures=[picture], tables=tables)
 
 
 def _finding(material: Material, info: FrontInfo, counted: str) -> str:
