@@ -13,7 +13,8 @@ WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 960, 460, 64, 16, 16, 48
 
 def front_svg(info: FrontInfo, styles: dict[str, Style], summary: str) -> Markup:
     """Axes, the attained step line, trials by outcome, reference arms, confirmed means; names are escaped."""
-    low, high = info.x_low, 1.01
+    view = info.views[0]  # the study's own sparsity
+    metric, low, high = view.axis.metric, view.axis.left / 100, view.axis.right / 100
 
     def x(sparsity: float) -> float:
         return LEFT + (max(sparsity, low) - low) / (high - low) * (WIDTH - LEFT - RIGHT)
@@ -25,7 +26,7 @@ def front_svg(info: FrontInfo, styles: dict[str, Style], summary: str) -> Markup
     def dot(mark: Mark, radius: int, fill: str) -> Markup:
         circle = '<circle cx="{:.1f}" cy="{:.1f}" r="{}" stroke="{}" fill="{}" stroke-width="1.5"/>'
         return Markup(circle).format(
-            x(mark.sparsity), y(mark.accuracy), radius, styles[mark.scheduler].color, fill
+            x(mark.at[metric]), y(mark.accuracy), radius, styles[mark.scheduler].color, fill
         )
 
     parts = []
@@ -41,7 +42,7 @@ def front_svg(info: FrontInfo, styles: dict[str, Style], summary: str) -> Markup
         parts.append(
             Markup(ticks).format(*lines, x(at), bottom + 18, 100 * at, LEFT - 8, y(value) + 4, 100 * value)
         )
-    path = " ".join(f"{x(sparsity):.1f},{y(accuracy):.1f}" for sparsity, accuracy in info.steps)
+    path = " ".join(f"{x(sparsity):.1f},{y(accuracy):.1f}" for sparsity, accuracy in view.steps)
     parts.append(
         Markup('<polyline points="{}" fill="none" stroke="#0072b2" stroke-width="1.5"/>').format(path)
     )
@@ -59,14 +60,15 @@ def front_svg(info: FrontInfo, styles: dict[str, Style], summary: str) -> Markup
     for mark in info.of("reference"):
         text = '<text x="{:.1f}" y="{:.1f}">{}</text>'
         parts.append(
-            dot(mark, 5, "none") + Markup(text).format(x(mark.sparsity) + 9, y(mark.accuracy) + 4, mark.label)
+            dot(mark, 5, "none")
+            + Markup(text).format(x(mark.at[metric]) + 9, y(mark.accuracy) + 4, mark.label)
         )
     for mean in info.confirmed.means:
         spans = [
             (part.low, part.high) if finite(part.low) else (part.value, part.value)
-            for part in (mean.sparsity, mean.accuracy)
+            for part in (mean.at[metric], mean.accuracy)
         ]
-        across, up = x(mean.sparsity.value), y(mean.accuracy.value)
+        across, up = x(mean.at[metric].value), y(mean.accuracy.value)
         bars = '<path d="M{:.1f} {:.1f}H{:.1f}M{:.1f} {:.1f}V{:.1f}" stroke="{}" stroke-width="1.5"/>'
         ends = (x(spans[0][0]), up, x(spans[0][1]), across, y(spans[1][0]), y(spans[1][1]))
         parts.append(Markup(bars).format(*ends, styles[mean.scheduler].color))
@@ -74,7 +76,7 @@ def front_svg(info: FrontInfo, styles: dict[str, Style], summary: str) -> Markup
     title += '<text transform="translate(14 {}) rotate(-90)" text-anchor="middle">{}</text>'
     parts.append(
         Markup(title).format(
-            (LEFT + WIDTH) // 2, HEIGHT - 8, info.x_title, (HEIGHT - BOTTOM) // 2, info.y_title
+            (LEFT + WIDTH) // 2, HEIGHT - 8, view.axis.title, (HEIGHT - BOTTOM) // 2, info.y_title
         )
     )
     opening = '<svg class="static" viewBox="0 0 {} {}" role="img" aria-label="{}" '
