@@ -155,6 +155,7 @@ def _trials(records: list[Record], needed: set[str]) -> pd.DataFrame:
     measured |= needed
     frame = pd.DataFrame(rows)
     numeric = (measured - _TEXT) | {"threshold_ratio", "final_threshold", "lr_sum", "train_wall_s"}
+    numeric |= {"started_at", "ended_at"}
     for name in sorted(numeric):
         column = frame[name] if name in frame else pd.Series(np.nan, index=frame.index)
         frame[name] = _finite(column)
@@ -194,6 +195,8 @@ def _trial(record: Record) -> Record:
         "lr_sum": number(record.get("lr_sum")),
         "epochs": record.get("epochs"),
         "train_wall_s": record.get("train_wall_s"),
+        "started_at": record.get("started_at"),
+        "ended_at": record.get("ended_at"),
         "error": None if record.get("error") is None else str(record["error"]),
     }
     # Columns of the row itself win over metrics of the same name; objective values win over both.

@@ -8,6 +8,7 @@ from typing import Any
 from analysis.results import Study
 from analysis.text import RATIO, by_unit, finite, number, plotly_text, seconds, short
 
+TRIALS = "trials"  # the `meta` of a trace whose points are trials
 _MOST = 8
 
 

@@ -7,8 +7,9 @@ from analysis.sections.base import SectionMaker
 from analysis.sections.curves import curves
 from analysis.sections.front import front
 from analysis.sections.making import making
+from analysis.sections.search import search
 from analysis.sections.shapes import shapes
 from analysis.sections.threshold import threshold
 from analysis.sections.trials import trials
 
-SECTIONS: list[SectionMaker] = [answer, front, threshold, shapes, curves, trials, making]
+SECTIONS: list[SectionMaker] = [answer, front, threshold, shapes, curves, search, trials, making]
