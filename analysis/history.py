@@ -29,7 +29,7 @@ def hypervolumes(
     n = len(rows)
     if not np.isfinite(base).all():
         return np.full(n, np.nan)
-    inside = (np.isfinite(rows) & (rows > 0)).all(axis=1)
+    inside = np.asarray((np.isfinite(rows) & (rows > 0)).all(axis=1), dtype=np.bool_)
     if len(sign) == 2:
         stairs, gained = Stairs(), np.zeros(n)
         for at in np.flatnonzero(inside):

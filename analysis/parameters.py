@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from analysis.text import RATIO, finite, number, short
 from analysis.theme import label
 
-MOST_CHOICES, FEW_VALUES, WIDE = 12, 4, 20.0
+MOST_CHOICES, FEW_VALUES, WIDE = 12, 4, 10.0
 OTHER = "other"
 
 
@@ -24,8 +24,7 @@ class Parameter:
     """One searched dimension of n trials.
 
     `values` [n]: the number, or the index of the choice in `choices`; NaN where a trial has no such
-    parameter. `choices`: what people read, empty for a number. `log`: positive numbers over more than
-    `WIDE`-fold, which read better on a log axis.
+    parameter. `choices`: what people read, empty for a number.
     """
 
     name: str
@@ -35,15 +34,22 @@ class Parameter:
 
     @property
     def log(self) -> bool:
-        """Whether a log axis shows it better."""
+        """Whether a log axis shows it better: over `WIDE`-fold, and its median nearer to the middle there."""
         known = self.values[np.isfinite(self.values)]
-        return not self.choices and len(known) > 0 and known.min() > 0 and known.max() > WIDE * known.min()
+        if self.choices or not len(known) or not known.min() > 0 or known.max() < WIDE * known.min():
+            return False
+        plain, logs = (_place(np.median(scale), scale) for scale in (known, np.log(known)))
+        return abs(logs - 0.5) < abs(plain - 0.5)
 
     def shown(self, value: float) -> str:
         """One of its values as text."""
         if not np.isfinite(value):
             return "none"
         return self.choices[int(value)] if self.choices else number(float(value))
+
+
+def _place(value: Any, scale: NDArray[np.float64]) -> float:
+    return float((value - scale.min()) / np.ptp(scale))
 
 
 def parameters(trials: pd.DataFrame) -> list[Parameter]:

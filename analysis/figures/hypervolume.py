@@ -98,7 +98,7 @@ def draw_hypervolume(info: HypervolumeInfo, epochs: bool) -> go.Figure:
     level = {"x": [0, end], "mode": "lines", "hoverinfo": "skip"}
     known = finite(info.confirmed) and info.confirmed > 0
     figure.add_scatter(
-        **(level | {"y": [info.confirmed] * 2}), name="confirmed front, means over fresh seeds",
+        **(level | {"y": [info.confirmed] * 2}), name="confirmed means",
         line={"color": theme.INK, "width": 1.5, "dash": "dash"}, visible=known,
     )  # fmt: skip
     if info.nearly is not None:

@@ -20,7 +20,8 @@ _MARKS = ((theme.INK, "circle"), (theme.BLUE, "square"), (theme.ORANGE, "diamond
 
 @dataclass(frozen=True)
 class ImportanceInfo:
-    """Importances by target: `labels` and `targets`, the first for reaching the front, then by objective.
+    """Importances by target: `labels` and `targets`, the first for reaching the front, then for the best
+    quarter in each objective.
 
     `parameters`: what they speak of, in the order of each target's estimates.
     """
@@ -35,6 +36,11 @@ class ImportanceInfo:
         first = [_value(self.targets[0], i) for i in range(len(self.parameters))]
         rest = [max(_value(t, i) for t in self.targets) for i in range(len(self.parameters))]
         return sorted(range(len(self.parameters)), key=lambda i: (-first[i], -rest[i]))
+
+    @property
+    def known(self) -> list[int]:
+        """The same without those of which nothing is known for any target."""
+        return [i for i in self.order if any(finite(t.estimates[i].value) for t in self.targets)]
 
 
 def _value(target: Importances, at: int) -> float:
@@ -59,7 +65,7 @@ def importance_info(study: Study, outcome: Outcome, rng: np.random.Generator) ->
     for column, more in zip(values[done].T, study.maximize, strict=True):
         kept = [groups(np.where(done, p.values, np.nan), len(p.choices))[done] for p in found]
         targets.append(importances(best(column, more), kept, rng))
-    labels = ["Reaching the front", *(f"Best quarter: {study.label(name)}" for name in study.objectives)]
+    labels = ["Reaching the front", *(study.label(name) for name in study.objectives)]
     return ImportanceInfo(tuple(found), tuple(labels), tuple(targets))
 
 
@@ -71,7 +77,7 @@ def front_share(info: ImportanceInfo) -> str:
 def draw_importance(info: ImportanceInfo, narrow: bool = False) -> go.Figure:
     """A row per parameter, a mark with its interval per target; shaded: what chance alone would give."""
     figure = go.Figure(layout={"template": theme.template()})
-    shown = info.order[:MOST]
+    shown = info.known[:MOST]
     many = len(info.targets)
     highs = [0.1]
     for place, (label, target) in enumerate(zip(info.labels, info.targets, strict=True)):
@@ -93,23 +99,23 @@ def draw_importance(info: ImportanceInfo, narrow: bool = False) -> go.Figure:
                 "arrayminus": [100 * (part.value - part.low) if finite(part.low) else 0 for part in parts],
             },
             mode="markers", marker={"color": color, "symbol": symbol, "size": 9},
-            name=plotly_text(short(label, 48)), hoverinfo="text", hovertext=tell,
+            name=plotly_text(short(label, 24 if narrow else 48)), hoverinfo="text", hovertext=tell,
         )  # fmt: skip
     noise = max((target.noise for target in info.targets if finite(target.noise)), default=0.0)
     if noise > 0:
         figure.add_vrect(x0=0, x1=100 * noise, fillcolor=theme.GRID, line_width=0, layer="below", opacity=0.6)
         figure.add_annotation(
-            x=50 * noise, y=-0.62, yref="y", yanchor="bottom", text="chance", showarrow=False,
+            x=50 * noise, y=len(shown) - 0.42, yref="y", yanchor="middle", text="chance", showarrow=False,
             font={"size": 11, "color": theme.SOFT},
         )  # fmt: skip
     names = [plotly_text(short(info.parameters[i].label, 18 if narrow else 40)) for i in shown]
     figure.update_layout(
         xaxis={
-            "title": {"text": "Share of the differences that it explains alone"},
+            "title": {"text": "Share explained alone"},
             "range": [-1.5, min(101.0, 100 * max(highs) * 1.04)], "ticksuffix": " %",
         },
         yaxis={
-            "tickvals": list(range(len(shown))), "ticktext": names, "range": [len(shown) - 0.4, -0.75],
+            "tickvals": list(range(len(shown))), "ticktext": names, "range": [len(shown) - 0.25, -0.55],
             "gridcolor": "rgba(0,0,0,0)", "tickfont": {"color": theme.INK, "size": 11 if narrow else 13},
         },
     )  # fmt: skip

@@ -20,7 +20,7 @@ from analysis.parameters import Parameter
 from analysis.text import number, plotly_text, short
 from analysis.theme import Style
 
-ABSENT = -0.13  # height of the trials that lack a parameter, below the axis [0, 1]
+ABSENT = -0.16  # height of the trials that lack a parameter, below the axis [0, 1]
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +39,8 @@ class Rail:
 
 def rails(info: SearchedInfo) -> list[Rail]:
     """Parameters, the least important first, then objectives: what decides stands next to what it decides."""
-    return [_rail(part) for part in (*reversed(info.parameters), *info.objectives)]
+    parts: list[Parameter | Quantity] = [*reversed(info.parameters), *info.objectives]
+    return [_rail(part) for part in parts]
 
 
 def _rail(source: Parameter | Quantity) -> Rail:
@@ -90,16 +91,14 @@ def draw_parallel(
             )  # fmt: skip
     for place, axis in enumerate(axes):
         _axis(figure, axis, place, narrow)
-    places, heights = [-0.35, len(axes) - 0.6], [-0.2, 1.03]
-    hidden = {"visible": False, "fixedrange": True}
+    absent = any((axis.heights == ABSENT).any() for axis in axes)
+    places, heights = [-0.6, len(axes) - 0.55], [-0.23 if absent else -0.07, 1.06]
+    hidden: dict[str, Any] = {"visible": False, "fixedrange": True}
     if narrow:
-        figure.update_layout(
-            xaxis=hidden | {"range": heights}, yaxis=hidden | {"range": [places[1] + 0.1, places[0] - 0.25]}
-        )
+        figure.update_layout(xaxis=hidden | {"range": heights}, yaxis=hidden | {"range": places[::-1]})
     else:
-        figure.update_layout(
-            xaxis=hidden | {"range": [-0.55, places[1] + 0.2]}, yaxis=hidden | {"range": [-0.2, 1.2]}
-        )
+        upright = hidden | {"range": [heights[0], 1.16]}  # room for names of two lines
+        figure.update_layout(xaxis=hidden | {"range": [-0.5, len(axes) - 0.5]}, yaxis=upright)
     return figure
 
 
@@ -135,27 +134,24 @@ def _lines(
 
 def _axis(figure: go.Figure, axis: Rail, place: int, narrow: bool) -> None:
     """A line with its ticks and its name."""
-    ends = (
-        {"x0": 0, "x1": 1, "y0": place, "y1": place}
-        if narrow
-        else {"x0": place, "x1": place, "y0": 0, "y1": 1}
-    )
+    across, along = ("x", "y") if narrow else ("y", "x")
+    ends = {f"{across}0": 0, f"{across}1": 1, f"{along}0": place, f"{along}1": place}
     figure.add_shape(type="line", **ends, line={"color": theme.FAINT, "width": 1}, layer="below")
     crowded = narrow and len(axis.ticks) > 6
     for i, (height, text) in enumerate(axis.ticks):
-        spot = {"x": height, "y": place} if narrow else {"x": place, "y": height}
-        shift = {"yshift": -9 - 11 * (i % 2) * crowded} if narrow else {"xanchor": "right", "xshift": -5}
+        beside: dict[str, Any] = {"xanchor": "right", "xshift": -5}
+        below: dict[str, Any] = {"yshift": -9 - 11 * (i % 2) * crowded}
         figure.add_annotation(
-            **spot, **shift, text=plotly_text(text), showarrow=False, bgcolor=theme.PAPER, borderpad=0,
+            **{across: height, along: place}, **(below if narrow else beside), text=plotly_text(text),
+            showarrow=False, bgcolor=theme.PAPER, borderpad=0,
             font={"size": 9 if narrow else 11, "color": theme.SOFT},
         )  # fmt: skip
     words = textwrap.wrap(axis.label, 100 if narrow else 15) or [axis.label]
-    spot = (
-        {"x": 0, "y": place, "xanchor": "left", "yshift": 9}
-        if narrow
-        else {"x": place, "y": 1.04, "yanchor": "bottom"}
-    )
+    head: dict[str, Any] = {"yanchor": "bottom", "font": {"size": 12, "color": theme.INK}}
+    if narrow:
+        head = {"xanchor": "left", "yshift": 9, "bgcolor": theme.PAPER, "borderpad": 0}
+        head["font"] = {"size": 11, "color": theme.INK}
     figure.add_annotation(
-        **spot, text="<br>".join(plotly_text(short(word, 24)) for word in words[:3]), showarrow=False,
-        font={"size": 11 if narrow else 12, "color": theme.INK},
+        **{across: 0 if narrow else 1.04, along: place}, **head, showarrow=False,
+        text="<br>".join(plotly_text(short(word, 40 if narrow else 24)) for word in words[:3]),
     )  # fmt: skip

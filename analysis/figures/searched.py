@@ -42,6 +42,11 @@ class SearchedInfo:
     total: int
 
     @property
+    def columns(self) -> tuple[Parameter | Quantity, ...]:
+        """Parameters, then objectives."""
+        return (*self.parameters, *self.objectives)
+
+    @property
     def drawn(self) -> int:
         """How many trials are shown."""
         return len(self.numbers)
@@ -80,7 +85,8 @@ def _even(places: NDArray[np.int64], most: int) -> NDArray[np.int64]:
     """At most `most` of them, evenly spread, the first and the last among them."""
     if len(places) <= most:
         return places
-    return places[np.linspace(0, len(places) - 1, most).round().astype(int)]
+    chosen = np.linspace(0, len(places) - 1, most).round().astype(np.int64)
+    return np.asarray(places[chosen], dtype=np.int64)
 
 
 def _quantity(study: Study, name: str, rows: pd.DataFrame) -> Quantity:

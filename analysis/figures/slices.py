@@ -17,6 +17,7 @@ from analysis.text import plotly_text, short
 from analysis.theme import Style
 
 _GOLDEN = 0.6180339887
+_TOP = 0.95
 
 
 def draw_slices(
@@ -32,16 +33,22 @@ def draw_slices(
     lines = -(-many // columns)
     figure = make_subplots(
         rows=lines, cols=columns, shared_yaxes=True, horizontal_spacing=0.04,
-        vertical_spacing=min(0.5, (0.3 if narrow else 0.2) / max(1, lines - 1)) if lines > 1 else 0.2,
+        vertical_spacing=(0.42 if narrow else 0.17) / max(2, lines - 1),
+        subplot_titles=[plotly_text(parameter.label) for parameter in info.parameters],
     )  # fmt: skip
     figure.update_layout(template=theme.template())
+    # Above the panels: below them, the slanted names of choices would run into a title.
+    # The panels leave the top of the plot to the first row's, which the legend sits on.
+    figure.update_annotations(font={"size": 12, "color": theme.INK})
+    figure.for_each_annotation(lambda note: note.update(y=_TOP * note.y))
+    figure.for_each_yaxis(lambda axis: axis.update(domain=[_TOP * end for end in axis.domain]))
     values = info.objectives[objective]
     for place, parameter in enumerate(info.parameters):
         row, column = place // columns + 1, place % columns + 1
         for front in (False, True):
             at = np.flatnonzero((info.front == front) & np.isfinite(parameter.values))
             _points(figure, info, styles, parameter, at, front, objective, row, column)
-        axis: dict[str, Any] = {"title": {"text": plotly_text(parameter.label), "standoff": 4}}
+        axis: dict[str, Any] = {}
         if parameter.choices:
             names = [plotly_text(short(choice, 12 if narrow else 16)) for choice in parameter.choices]
             ticks = list(range(len(names)))
@@ -51,10 +58,8 @@ def draw_slices(
             axis |= {"type": "log"}
         figure.update_xaxes(axis, row=row, col=column)
         if column == 1:
-            title = {"text": plotly_text(values.label)}
-            figure.update_yaxes(
-                title=title if not narrow or row == (lines + 1) // 2 else None, row=row, col=1
-            )
+            title = {"text": "" if narrow else plotly_text(values.label)}  # there the button says it
+            figure.update_yaxes(title=title, row=row, col=1)
         figure.update_yaxes(ticksuffix=values.suffix, row=row, col=column)
     for name in dict.fromkeys(info.schedulers):
         style = styles[name]

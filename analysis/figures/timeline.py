@@ -89,7 +89,7 @@ def _merged(bars: pd.DataFrame, span_s: float) -> pd.DataFrame:
 
 
 def draw_timeline(info: TimelineInfo) -> go.Figure:
-    """A bar per trial and slot, coloured by outcome; white is idle."""
+    """A bar per trial and slot, coloured by outcome; gaps are idle."""
     figure = go.Figure(layout={"template": theme.template()})
     span = info.usage.span_s
     _, scale, unit = next(row for row in _UNITS if span <= row[0])

@@ -18,7 +18,7 @@ def audit(material: Material) -> tuple[list[Table], list[str]]:
     rule = told.get("rule") or mapping(mapping(study.part("spec")).get("stopping")).get("stop_rule")
     if rule in (None, "none"):
         safety = f"; {text.count(stopped, 'trial')} ended early by the safety stops" if stopped else ""
-        which = "No rule that compares trials was on" if rule else "study.json names no stopping rule"
+        which = "no rule that compares trials was on" if rule else "study.json names no stopping rule"
         return [], [f"Stopping: {which}, so nothing was to be audited{safety}."]
     name = text.short(rule, 40)
     counts = [told.get(key) for key in ("stopped", "audited", "false_stops")]

@@ -17,7 +17,7 @@ NEEDS = "completed search trials whose parameters differ"
 
 def slices(info: ImportanceInfo, material: Material) -> Picture | None:
     """Each objective against each of the most important parameters; None without parameters or trials."""
-    wanted = [info.parameters[i] for i in info.order[:PANELS]]
+    wanted = [info.parameters[i] for i in (info.known or info.order)[:PANELS]]
     shown = searched_info(material.study, material.outcome, wanted, POINTS)
     if not wanted or not shown.drawn:
         return None
@@ -36,21 +36,21 @@ def slices(info: ImportanceInfo, material: Material) -> Picture | None:
         "Each point is a completed search trial in the colour of its schedule; large and filled: the front. "
         f"Panels from the most important parameter on.{_left(shown)}"
     )
-    height = 640 if len(wanted) > 2 else 400
+    height = 720 if len(wanted) > 2 else 400
     table = _table(shown, material)
     return Picture("slices", summary, caption, views, height, table, narrow=narrow, choice="Objective")
 
 
 def parallel(info: ImportanceInfo, material: Material) -> Picture | None:
     """Parameters and objectives as axes side by side, a line per trial."""
-    wanted = [info.parameters[i] for i in info.order[:RAILS]]
+    wanted = [info.parameters[i] for i in (info.known or info.order)[:RAILS]]
     shown = searched_info(material.study, material.outcome, wanted, LINES)
     if not wanted or not shown.drawn:
         return None
     kinds = (("All trials", False), ("The front alone", True))
     views = [(label, draw_parallel(shown, material.styles, alone)) for label, alone in kinds]
     narrow = [draw_parallel(shown, material.styles, alone, narrow=True) for _, alone in kinds]
-    axes = [part.label for part in (*reversed(shown.parameters), *shown.objectives)]
+    axes = [part.label for part in shown.columns]
     n = int(shown.front.sum())
     summary = (
         f"Parallel coordinates over {text.listing(axes)}: {text.count(shown.drawn, 'search trial')} as "
@@ -61,7 +61,7 @@ def parallel(info: ImportanceInfo, material: Material) -> Picture | None:
         f"trial has no such parameter.{_left(shown)}"
     )
     table = _table(shown, material)
-    height = max(440, 92 * len(axes))
+    height = max(440, 80 * len(axes))
     return Picture("parallel", summary, caption, views, height, table, narrow=narrow, choice="Trials shown")
 
 
@@ -75,12 +75,11 @@ def _table(shown: SearchedInfo, material: Material) -> Table:
     columns = [Column("Trial"), Column("Schedule", False)]
     columns += [Column(part.label, not part.choices) for part in shown.parameters]
     columns += [Column(part.label) for part in shown.objectives] + [Column("Front", False)]
-    parts = (*shown.parameters, *shown.objectives)
     rows = [
         [
             Cell(str(number), int(number), trial=int(number)),
             schedule(shown.schedulers[i], material),
-            *(Cell(part.shown(part.values[i])) for part in parts),
+            *(Cell(part.shown(part.values[i])) for part in shown.columns),
             Cell("yes" if shown.front[i] else "no"),
         ]
         for i, number in enumerate(shown.numbers.tolist())

@@ -29,8 +29,8 @@ def finding(info: ImportanceInfo) -> str:
             f"reaches the front (the most important, {name}, explains {spread(part)}; n = {target.total})"
         )
     return (
-        f"its most important parameter is {name}, which alone explains {spread(part)} of who comes near "
-        f"the front (n = {target.total})"
+        f"its most important parameter is {name}, which alone explains {spread(part)} of the differences in "
+        f"who comes near the front (n = {target.total})"
     )
 
 
@@ -41,10 +41,10 @@ def spread(part: Estimate) -> str:
 
 def decisive(info: ImportanceInfo) -> Picture | None:
     """Main effects with intervals, by target; None where nothing can be estimated."""
-    if not any(text.finite(part.value) for target in info.targets for part in target.estimates):
+    if not info.known:
         return None
-    tells = [_tell(label, target, info) for label, target in zip(info.labels, info.targets, strict=True)]
-    left = len(info.parameters) - MOST
+    tells = _told(info)
+    left = len(info.parameters) - min(MOST, len(info.known))
     caption = (
         "A mark is the share of the differences between trials, good or not, that one parameter explains by "
         f"itself (main effect, bias removed), with its 95{text.NBSP}% bootstrap interval over trials. Good "
@@ -54,15 +54,25 @@ def decisive(info: ImportanceInfo) -> Picture | None:
         "what it explains among those, in the same units."
     )
     if left > 0:
+        more = text.count(left, "parameter")
         caption += (
-            f" {text.count(left, 'less important parameter')} {'is' if left == 1 else 'are'} in the table."
+            f" {more} of less weight, or of too few trials, {'is' if left == 1 else 'are'} in the table."
         )
     summary = f"Dot plot of parameter importances. {' '.join(tells)}"
-    height = 130 + 40 * min(MOST, len(info.parameters))
+    height = 130 + 40 * min(MOST, len(info.known))
     figures = draw_importance(info), draw_importance(info, narrow=True)
     return Picture(
         "importance", summary, caption, [("", figures[0])], height, _table(info), narrow=figures[1:]
     )
+
+
+def _target(label: str, place: int) -> str:
+    return label if place == 0 else f"Best quarter in {label[:1].lower() + label[1:]}"
+
+
+def _told(info: ImportanceInfo) -> list[str]:
+    names = [_target(label, place) for place, label in enumerate(info.labels)]
+    return [_tell(name, target, info) for name, target in zip(names, info.targets, strict=True)]
 
 
 def _tell(label: str, target: Importances, info: ImportanceInfo) -> str:
@@ -78,13 +88,12 @@ def notes(info: ImportanceInfo) -> list[str]:
     if not info.parameters:
         return []
     few = [
-        f"{label.lower()} (n = {target.total}, {target.members} good)"
-        for label, target in zip(info.labels, info.targets, strict=True)
+        f"{_target(label, place).lower()} (n = {target.total}, {target.members} good)"
+        for place, (label, target) in enumerate(zip(info.labels, info.targets, strict=True))
         if not target.enough
     ]
-    told = [_tell(label, target, info) for label, target in zip(info.labels, info.targets, strict=True)]
     if not few:
-        return [f"Parameters beyond chance. {' '.join(told)}"]
+        return [f"Parameters beyond chance. {' '.join(_told(info))}"]
     return [
         f"Too few trials to rank parameters for {text.listing(few)}: at least {LEAST} trials are needed, "
         f"{MEMBERS} of them good and {MEMBERS} not; until then read the intervals, not the order."
@@ -93,7 +102,7 @@ def notes(info: ImportanceInfo) -> list[str]:
 
 def _table(info: ImportanceInfo) -> Table:
     columns = [Column("Parameter", False), Column("Trials that have it")]
-    columns += [Column(label) for label in info.labels]
+    columns += [Column(_target(label, place)) for place, label in enumerate(info.labels)]
     rows = []
     for i in info.order:
         parts = [target.estimates[i] for target in info.targets]

@@ -16,8 +16,8 @@ _ROWS = 200
 def finding(info: HypervolumeInfo) -> str:
     """The start of the section's sentence."""
     if info.nearly is None:
-        trials = text.count(info.ended, "search trial")
-        return f"No hypervolume: of {trials} none is feasible and better than the reference point"
+        ended = text.count(info.ended, "search trial")
+        return f"No hypervolume: of {ended} none is feasible and better than the reference point"
     trials, epochs = info.nearly
     return (
         f"The search reached a hypervolume of {text.number(info.reached)} with "

@@ -25,8 +25,8 @@ def finding(info: TimelineInfo) -> str:
     use = info.usage
     slots = "the one slot was" if use.slots == 1 else f"the {use.slots} slots were"
     return (
-        f"{slots} busy {text.percent(use.busy, 0)} of {text.seconds(use.span_s)}, training "
-        f"{text.percent(use.share('training'), 0)}"
+        f"{slots} busy {text.percent(use.busy, 0)} of the {text.seconds(use.span_s)} from first to last, "
+        f"{text.percent(use.share('training'), 0)} with training"
     )
 
 
@@ -36,7 +36,7 @@ def slots(info: TimelineInfo, material: Material) -> Picture:
     told = finding(info)
     summary = f"Time line of {text.count(info.trials, 'trial')} in {text.count(use.slots, 'slot')}: {told}."
     caption = (
-        "A bar is a trial, from being handed to a slot to its last row; white is idle. Slots are worked out "
+        "A bar is a trial, from being handed to a slot to its last row; gaps are idle. Slots are worked out "
         "from the times: a trial takes the first that is free."
     )
     if use.breaks:
@@ -76,9 +76,11 @@ def notes(info: TimelineInfo, material: Material) -> list[str]:
         cause = "the study files no cause"
         if text.finite(ran) and ran < use.span_s - 0.5 * total:
             cause = f"the driver ran for {text.seconds(ran)} in all, so it was interrupted and resumed"
+        one = len(use.breaks) == 1
         found.append(
-            f"In {text.count(len(use.breaks), 'break')} of {text.seconds(total)} together nothing ran (the "
-            f"longest from {text.seconds(longest[0])} to {text.seconds(longest[1])}): {cause}."
+            f"Nothing ran in {'one break' if one else f'{len(use.breaks)} breaks'}, {text.seconds(total)} in "
+            f"all ({'' if one else 'the longest '}from {text.seconds(longest[0])} to "
+            f"{text.seconds(longest[1])}): {cause}."
         )
     if info.unknown:
         found.append(
