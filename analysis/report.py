@@ -18,6 +18,7 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from analysis import theme
+from analysis.export import WIDTH_MM, export
 from analysis.records import StudyError
 from analysis.results import Study, load
 from analysis.sections import SECTIONS
@@ -127,11 +128,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m analysis.report", description=__doc__)
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="a study folder: it holds study.json")
     parser.add_argument("--output", type=Path, metavar="FILE", help="default: FOLDER/report.html")
+    parser.add_argument(
+        "--export",
+        type=Path,
+        metavar="DIR",
+        help="write figures (SVG) and their data (CSV) instead of a report",
+    )
+    parser.add_argument(
+        "--width-mm",
+        type=float,
+        default=WIDTH_MM,
+        metavar="MM",
+        help="of exported figures; default: %(default)g",
+    )
     options = parser.parse_args(arguments)
     try:
         study = load(options.folder)
         for notice in study.notices:
             print(f"note: {notice}", file=sys.stderr)
+        if options.export is not None:
+            export(study, options.export, options.width_mm)
+            print(options.export)
+        if options.export is not None and options.output is None:
+            return 0
         output = options.output or options.folder / "report.html"
         write(render(study), output)
     except StudyError as error:

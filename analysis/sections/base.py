@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import plotly.graph_objects as go
 from markupsafe import Markup
@@ -11,6 +12,7 @@ from markupsafe import Markup
 from analysis import theme
 from analysis.outcome import Outcome, classify
 from analysis.results import Study
+from analysis.svg.page import inline
 
 
 @dataclass(frozen=True)
@@ -46,8 +48,7 @@ class Picture:
 
     `views`: (button label, figure) pairs; the first is shown first, one view has no buttons.
     `summary`: what the figure shows, in words, for readers who do not see it. `table`: its data.
-    `static`: inline SVG for readers without scripts. `narrow`: the views again as a phone needs
-    them, with the same traces; empty where the wide ones serve.
+    `narrow`: the views again as a phone needs them, with the same traces; empty where the wide ones serve.
     """
 
     key: str
@@ -56,8 +57,12 @@ class Picture:
     views: Sequence[tuple[str, go.Figure]]
     height: int
     table: Table
-    static: Markup | None = None
     narrow: Sequence[go.Figure] = ()
+
+    @cached_property
+    def static(self) -> Markup | None:
+        """The first view as inline SVG, for readers without scripts; None where it cannot be drawn."""
+        return inline(self.views[0][1], self.height, self.key, self.summary)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ import numpy as np
 
 from analysis import pareto, text
 from analysis.figures.front import NARROW, FrontInfo, axes, draw_front, front_info
-from analysis.figures.front_svg import front_svg
 from analysis.sections.base import Material, Picture, Section
 from analysis.sections.cells import trial_table
 from analysis.sections.means import means_table
@@ -58,8 +57,7 @@ def front(material: Material) -> Section:
             f" The front is that of {text.listing([study.label(name) for name in study.objectives])}; "
             "here it is seen along two of them, so that some of its marks lie inside the region."
         )
-    svg = front_svg(info, material.styles, summary)
-    picture = Picture("front", summary, caption, drawn, 620, table, svg, narrow)
+    picture = Picture("front", summary, caption, drawn, 620, table, narrow)
     tables = [means_table(material)] if outcome.configurations else []
     return Section("front", title, finding, pictures=[picture], tables=tables)
 

@@ -31,6 +31,7 @@ class Axis:
     high: float = 1.0
     start: float = 0.0
     end: float = 1.0
+    grid: bool = True
 
     @property
     def horizontal(self) -> bool:

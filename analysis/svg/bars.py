@@ -63,9 +63,9 @@ def arranged(traces: Sequence[Mapping[str, Any]], x: Axis, y: Axis, layout: Mapp
     sums: dict[tuple[float, bool], float] = {}
     found = []
     for i, (trace, (place, size)) in enumerate(zip(traces, pairs, strict=True)):
-        n = len(place)
+        n, slot = len(place), i if mode == "group" else 0
         width = floats(each(trace.get("width"), n, unit / count * inner))
-        shift = unit * ((i + 0.5) / count - 0.5) if trace.get("width") is None else 0.0
+        shift = unit * ((slot + 0.5) / count - 0.5) if trace.get("width") is None else 0.0
         center = place + shift
         if trace.get("offset") is not None:
             center = place + floats(each(trace["offset"], n, 0.0)) + width / 2
@@ -105,7 +105,7 @@ def draw(bars: Bars, panel: Panel) -> str:
             paint |= colors.paint("stroke", edges[i] or "#444444") | {"stroke_width": fine(width)}
         parts.append(element("rect", x=x, y=y, width=w, height=h, **paint))
         words.append(
-            _word(trace, i, n, bars.upright, (x, y, w, h), high <= low if bars.upright else high >= low)
+            _word(trace, i, fills, bars.upright, (x, y, w, h), high <= low if bars.upright else high >= low)
         )
     opacity = float(trace.get("opacity", 1.0))
     inner = panel.clip([*parts, *_errors(bars, panel)]) + "".join(words)
@@ -115,20 +115,28 @@ def draw(bars: Bars, panel: Panel) -> str:
 def _word(
     trace: Mapping[str, Any],
     i: int,
-    n: int,
+    fills: Sequence[Any],
     upright: bool,
     box: tuple[float, float, float, float],
     onward: bool,
 ) -> str:
     """The label of a bar: inside at its end where it fits, else beyond; `onward`: up or to the right."""
-    word, place = each(trace.get("text"), n, "")[i], each(trace.get("textposition"), n, "auto")[i]
+    word, place = (
+        each(trace.get(key), len(fills), default)[i]
+        for key, default in (("text", ""), ("textposition", "auto"))
+    )
     if word == "" or place == "none":
         return ""
     x, y, w, h = box
-    base = Font(12.0, "#444444").over(trace.get("textfont"))
-    wide, high = text.width(word, base.size) + 6, text.height(word, base.size) + 4
+    size = Font().over(trace.get("textfont") or {"size": 12}).size
+    wide, high = text.width(word, size) + 6, text.height(word, size) + 4
     inside = place == "inside" or (place == "auto" and wide <= w and high <= h)
-    font = base.over(trace.get("insidetextfont" if inside else "outsidetextfont"))
+    ink = colors.contrast(colors.parse(fills[i])[0]) if inside else "#444444"
+    font = (
+        Font(12.0, ink)
+        .over(trace.get("textfont"))
+        .over(trace.get("insidetextfont" if inside else "outsidetextfont"))
+    )
     centered = inside and trace.get("insidetextanchor") == "middle"
     if upright:
         edge = y if onward else y + h

@@ -45,6 +45,12 @@ def paint(kind: str, color: Any, opacity: float = 1.0) -> dict[str, object]:
     return painted | ({f"{kind}_opacity": f"{alpha:.3g}"} if alpha < 1 else {})
 
 
+def contrast(ground: str) -> str:
+    """Black or white, whichever is read better on an '#rrggbb' (perceived luminance, ITU-R BT.601)."""
+    red, green, blue = (int(ground[i : i + 2], 16) / 255 for i in (1, 3, 5))
+    return "#ffffff" if 0.299 * red + 0.587 * green + 0.114 * blue < 0.55 else "#1d2429"
+
+
 def scale(stops: Sequence[Sequence[Any]], shares: Any) -> list[str | None]:
     """Colours at `shares` [0, 1] (cut to it) of a scale of (share, colour) stops; None for NaN."""
     at = np.array([float(stop[0]) for stop in stops])

@@ -53,7 +53,8 @@ def draw(trace: Mapping[str, Any], panel: Panel) -> str:
     share = np.clip((z - low) / (high - low), 0, 1) if high > low else np.where(np.isfinite(z), 0.5, np.nan)
     shade = np.rint(share * STEPS)
     palette = colors.scale(stops(trace), np.arange(STEPS + 1) / STEPS)
-    x, y = (axis.to_px(edges(trace, axis)).tolist() for axis in (panel.x, panel.y))
+    # On whole pixels: no seams between neighbours.
+    x, y = (np.rint(axis.to_px(edges(trace, axis))).tolist() for axis in (panel.x, panel.y))
     gap_x, gap_y = (float(trace.get(f"{letter}gap") or 0.0) / 2 for letter in "xy")
     parts = []
     for i, row in enumerate(shade.tolist()):
@@ -97,15 +98,10 @@ def _words(
                 continue
             word = given[i][j] if given is not None else ticks.shown(value)
             back = palette[round(float(share[i, j]) * STEPS)] or "#ffffff"
-            ink = chosen or ("#ffffff" if _dark(back) else "#1d2429")
+            ink = chosen or colors.contrast(back)
             middle = ((x[j] + x[j + 1]) / 2, (y[i] + y[i + 1]) / 2)
             parts.append(text.draw(word, *middle, Font(size, ink), "middle"))
     return "".join(parts)
-
-
-def _dark(color: str) -> bool:
-    red, green, blue = (int(color[i : i + 2], 16) / 255 for i in (1, 3, 5))
-    return 0.299 * red + 0.587 * green + 0.114 * blue < 0.55
 
 
 class ColorBar:

@@ -9,7 +9,7 @@ from typing import Any
 
 from analysis.svg import colors, lines, text
 from analysis.svg.figure import Unsupported
-from analysis.svg.scatter import line_color, look, mode
+from analysis.svg.scatter import line_color, look, marker_of, mode
 from analysis.svg.text import Font
 from analysis.svg.values import items, point_colors
 from analysis.svg.xml import element, fine, num
@@ -43,7 +43,16 @@ def entries(traces: Sequence[Mapping[str, Any]], layout: Mapping[str, Any]) -> l
         heads = [(trace.get("legendgrouptitle") or {}).get("text") for trace in members]
         found += [Entry(f"<b>{head}</b>", None) for head in heads if head][:1]
         found += [Entry(str(trace.get("name") or ""), trace) for trace in members]
-    return found
+    return found[::-1] if _reversed(listed, layout) else found
+
+
+def _reversed(traces: Sequence[Mapping[str, Any]], layout: Mapping[str, Any]) -> bool:
+    """Stacks and bands are listed from the top, as they lie."""
+    order = (layout.get("legend") or {}).get("traceorder")
+    if order:
+        return "reversed" in str(order)
+    stacked = layout.get("barmode") == "stack" and any(trace["type"] == "bar" for trace in traces)
+    return stacked or any(str(trace.get("fill")).startswith("tonext") for trace in traces)
 
 
 class Legend:
@@ -172,7 +181,7 @@ def _swatch(trace: Mapping[str, Any], x: float, y: float) -> str:
 def _mark(trace: Mapping[str, Any], x: float, y: float) -> str:
     if "markers" not in mode(trace):
         return ""
-    marker = trace.get("marker") or {}
+    marker = marker_of(trace)
     line = marker.get("line") or {}
     color = point_colors(marker, "color", 1, None)[0]
     size, alpha = _first(marker.get("size")) or 6, _first(marker.get("opacity"))

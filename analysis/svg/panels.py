@@ -69,6 +69,12 @@ def axes_of(traces: Sequence[Trace], layout: Mapping[str, Any]) -> dict[str, Axi
             axes[name].kind = kind
             if kind == "category":
                 axes[name].categories = categories(given, values)
+    for trace in traces:
+        # No grid where bars stand or cells lie, unless it is asked for.
+        lying = trace.get("orientation") == "h"
+        for side, name in enumerate(pair_of(trace)):
+            if trace["type"] == "heatmap" or (trace["type"] == "bar" and side == lying):
+                axes[name].grid = False
     return axes
 
 

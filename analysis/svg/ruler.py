@@ -63,7 +63,7 @@ class Ruler:
         if not axis.shown:
             return ""
         parts = []
-        if given.get("showgrid", axis.kind != "category"):
+        if given.get("showgrid", axis.grid):
             width = float(given.get("gridwidth") or 1)
             paint = colors.paint("stroke", given.get("gridcolor") or "#eeeeee")
             course = "".join(self._cross(px) for px, _ in self.ticks)

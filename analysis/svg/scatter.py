@@ -91,9 +91,7 @@ def draw(trace: Mapping[str, Any], panel: Panel) -> str:
     what, free = mode(trace), trace.get("cliponaxis") is False
     line = trace.get("line") or {}
     curve = lines.stepped(x, y, str(line.get("shape") or "linear"))
-    clipped = [_fill(trace, panel, curve)]
-    bars = _error_bars(trace, panel, x, y)
-    (clipped if not free else []).append(bars)
+    clipped = [_fill(trace, panel, curve), _error_bars(trace, panel, x, y)]
     if "lines" in what and len(x):
         clipped.append(_line(trace, panel, curve))
     shown = _inside(panel, x, y) if free else np.isfinite(x) & np.isfinite(y)
@@ -103,7 +101,7 @@ def draw(trace: Mapping[str, Any], panel: Panel) -> str:
     opacity = trace.get("opacity")
     faint = fine(float(opacity)) if opacity is not None and float(opacity) < 1 else None
     parts = [panel.clip([*clipped, *([] if free else [points, words])])]
-    parts += [bars, points, words] if free else []
+    parts += [points, words] if free else []
     return group([part for part in parts if part], opacity=faint)
 
 
@@ -191,11 +189,15 @@ def _error_bars(trace: Mapping[str, Any], panel: Panel, x: Floats, y: Floats) ->
     return "".join(parts)
 
 
+def marker_of(trace: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The look of the marks, in the colour of the line where they have none of their own."""
+    marker = trace.get("marker") or {}
+    return marker if marker.get("color") is not None else {**marker, "color": line_color(trace)}
+
+
 def _points(trace: Mapping[str, Any], x: Floats, y: Floats, shown: Any, panel: Panel) -> str:
-    count, marker = len(x), trace.get("marker") or {}
+    count, marker = len(x), marker_of(trace)
     line = marker.get("line") or {}
-    if marker.get("color") is None:
-        raise Unsupported(f"trace {trace.get('name')!r} has marks without a colour")
     styles = zip(
         each(marker.get("symbol"), count, "circle"),
         each(marker.get("size"), count, 6),

@@ -74,7 +74,7 @@ def labels(values: Sequence[float], separate: bool = False) -> list[str]:
     )
     if digits is None:
         return [shown(value) for value in values]
-    return [f"{value:.{digits}f}".replace("-", MINUS) for value in values]
+    return [f"{value:.{digits if value else 0}f}".replace("-", MINUS) for value in values]
 
 
 def shown(value: float) -> str:
