@@ -7,7 +7,6 @@ import io
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import plotly.graph_objects as go
 
@@ -20,7 +19,10 @@ from analysis.svg.render import Unsupported, draw
 WIDTH_MM, LEAST_MM, MOST_MM = 180.0, 60.0, 400.0  # 180: two columns of a paper; one is about 88
 _PX_PER_MM = 4.0  # a text of 12 pixels is 8.5 points high on paper
 _NARROW_MM = 120.0
-_ROOM = 0.72  # figures are made for a page of 1,000 pixels, a paper's are lower
+_ROOM, _PLOT = (
+    0.72,
+    0.6,
+)  # of the height: a paper's figures are lower than the page's; least of the plot itself
 
 
 def export(study: Study, folder: Path, width_mm: float = WIDTH_MM) -> list[Path]:
@@ -69,8 +71,8 @@ def svg(figure: go.Figure, height: int, summary: str, key: str, width_mm: float)
             legend={"font": {"size": 10}}, margin={"l": 44, "r": 10, "b": 44}
         )
     high = round(height * _ROOM * min(1.0, (width / 720) ** 0.35))
-    size: dict[str, Any] = {"width": f"{width_mm:g}mm", "height": f"{high / _PX_PER_MM:g}mm"}
-    markup = draw(figure, width, high, title=summary, key=key, **size).markup
+    mm = width_mm / width
+    markup = draw(figure, width, high, title=summary, key=key, least=_PLOT * high, mm=mm).markup
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{markup}\n'
 
 

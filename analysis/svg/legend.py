@@ -84,10 +84,7 @@ class Legend:
             self.size = (head + sum(sizes) - _BETWEEN, self.row)
             return
         else:
-            self.columns = max(1, int((width + _BETWEEN) / max(sizes)))
-            fraction = self.given.get("entrywidthmode") == "fraction" and self.given.get("entrywidth")
-            if fraction:
-                self.columns = max(self.columns, int(1 / float(self.given["entrywidth"])))
+            self.columns = self._columns(sizes, width)
         top = self.row if self.title else 0.0
         rows = math.ceil(len(sizes) / self.columns)
         widths = [max(sizes[c :: self.columns], default=0.0) for c in range(self.columns)]
@@ -96,6 +93,14 @@ class Legend:
             (starts[i % self.columns], top + (i // self.columns + 0.5) * self.row) for i in range(len(sizes))
         ]
         self.size = (max(sum(widths) - _BETWEEN, head), top + rows * self.row)
+
+    @staticmethod
+    def _columns(sizes: Sequence[float], width: float) -> int:
+        """The most columns, each as wide as its widest entry, that fit."""
+        for columns in range(len(sizes), 1, -1):
+            if sum(max(sizes[c::columns]) for c in range(columns)) - _BETWEEN <= width:
+                return columns
+        return 1
 
     def _wide(self, entry: Entry) -> float:
         sample = _ITEM + _GAP if entry.trace is not None else 0.0

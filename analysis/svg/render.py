@@ -39,16 +39,22 @@ def draw(
     key: str = "figure",
     tolerance: float = 0.05,
     every: int = 1,
+    least: float = 0.0,
+    mm: float | None = None,
     **root: object,
 ) -> Drawing:
     """An svg element of `width` x `height` user units (pixels).
 
     `title`: what it shows, for readers who do not see it. `key`: prefix of ids, unique in the page. Lines may
-    be off by `tolerance` pixels; of the marks of a trace every `every`-th is drawn. `root`: attributes of the
-    element. Raises `Unsupported` for what it cannot draw.
+    be off by `tolerance` pixels; of the marks of a trace every `every`-th is drawn. `least`: height of the
+    plot itself; under a high legend the drawing grows to keep it. `mm`: size of a pixel on paper. `root`:
+    attributes of the element. Raises `Unsupported` for what it cannot draw.
     """
-    page = _Page(figure, width, height, key, tolerance, every)
+    page = _Page(figure, width, height, key, tolerance, every, least)
     inner = page.draw()
+    height = page.height
+    if mm is not None:
+        root = {"width": f"{width * mm:g}mm", "height": f"{height * mm:g}mm"} | root
     font = attributes(font_family=page.family)
     box = f"0 0 {width:g} {height:g}"
     opening = f'<svg xmlns="http://www.w3.org/2000/svg"{attributes(**root)} viewBox="{box}" role="img"'
@@ -60,7 +66,14 @@ class _Page:
     """One drawing in the making."""
 
     def __init__(
-        self, figure: go.Figure, width: float, height: float, key: str, tolerance: float, every: int
+        self,
+        figure: go.Figure,
+        width: float,
+        height: float,
+        key: str,
+        tolerance: float,
+        every: int,
+        least: float,
     ) -> None:
         """Reads the figure; pixels come in `arrange`."""
         traces, self.layout = plain(figure)
@@ -81,7 +94,7 @@ class _Page:
         margin = self.layout.get("margin") or {}
         default = {"l": 80, "r": 80, "t": 100, "b": 80}
         self.margin = {side: float(margin.get(side, default[side])) for side in "lrtb"}
-        self.area = (0.0, 0.0, width, height)
+        self.area, self.least = (0.0, 0.0, width, height), least
         self.rulers: dict[str, Ruler] = {}
         self._arrange()
 
@@ -109,12 +122,16 @@ class _Page:
         head = text.height(self.head, self.head_font.size) + 12 if self.head else 0.0
         for _ in range(3):
             self.legend.arrange(max(self.width - left - right, 60.0))
+            self.full = self.legend.flat and self.legend.size[1] > 2.5 * self.legend.row
+            if self.full:  # many entries: from edge to edge of the drawing
+                self.legend.arrange(self.width - 16)
             side = self.legend.side
             above = self.legend.size[1] + 6 if side == "top" else 0.0
             beyond = self.legend.size[0] + 20 if side == "right" else 0.0
             rooms = sum(bar.room for bar in self.bars)
             t = max(top, above + 6 + head) if side == "top" or head else top
             below = self.legend.size[1] + 6 if side == "bottom" else 0.0
+            self.height = max(self.height, t + self.least + bottom + below)
             self.area = (left, t, self.width - right - beyond - rooms, self.height - bottom - below)
             if self.area[2] - self.area[0] < 20 or self.area[3] - self.area[1] < 20:
                 raise Unsupported(
@@ -231,9 +248,9 @@ class _Page:
         wide, high = self.legend.size
         side, given = self.legend.side, self.legend.given
         if side == "top":
-            return self.legend.draw(left, top - high - 4)
+            return self.legend.draw(8 if self.full else left, top - high - 4)
         if side == "bottom":
-            return self.legend.draw(left, self.height - high - 4)
+            return self.legend.draw(8 if self.full else left, self.height - high - 4)
         if side == "right":
             return self.legend.draw(right + 16 + sum(bar.room for bar in self.bars), top)
         x, y = (float(given.get(key, default)) for key, default in (("x", 1.02), ("y", 1.0)))

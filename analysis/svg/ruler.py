@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from analysis.svg import colors, lines, text
@@ -25,10 +26,19 @@ class Ruler:
         title = self.given.get("title") or {}
         self.words = str(title.get("text") or "") if axis.shown else ""
         self.title = Font(14.0, base.color).over(title.get("font"))
+        self._fit_title(axis.after - axis.before)
         self.standoff = float(title.get("standoff") or 10)
         outer = self.given.get("side") or ("bottom" if axis.horizontal else "left")
         self.sign = 1 if outer in ("bottom", "right") else -1
         self.mark = float(self.given.get("ticklen") or 5) if self.given.get("ticks") == "outside" else 0.0
+
+    def _fit_title(self, length: float) -> None:
+        """A title longer than its axis goes on two lines, in smaller letters if it must."""
+        self.words = text.wrapped(self.words, self.title.size, length * 1.15)
+        wide = text.width(self.words, self.title.size) if self.words else 0.0
+        if wide > 1.15 * length:
+            smaller = max(self.title.size * 1.15 * length / wide, 0.7 * self.title.size)
+            self.title = replace(self.title, size=smaller)
 
     @property
     def labels(self) -> float:

@@ -16,8 +16,8 @@ _WIDTHS = [
     278, 278, 355, 556, 556, 889, 667, 191, 333, 333, 389, 584, 278, 333, 278, 278, *[556] * 10, 278, 278,
     584, 584, 584, 556, 1015, 667, 667, 722, 722, 667, 611, 778, 722, 278, 500, 667, 556, 833, 722, 778, 667,
     778, 722, 667, 611, 722, 667, 944, 667, 667, 611, 278, 278, 278, 469, 556, 333, 556, 556, 500, 556, 556,
-    278, 556, 556, 222, 222, 500, 222, 833, 556, 556, 556, 556, 333, 500, 278, 556, 500, 722, 500, 500, 500, 334,
-    260, 334, 584,
+    278, 556, 556, 222, 222, 500, 222, 833, 556, 556, 556, 556, 333, 500, 278, 556, 500, 722, 500, 500,
+    500, 334, 260, 334, 584,
 ]  # fmt: skip
 _WIDER, _OTHER, _SPACE = 1.15, 0.6, 0.278
 LINE = 1.3  # height of a line in sizes
@@ -80,6 +80,15 @@ def _measure(piece: str, tags: frozenset[str]) -> float:
             total += _SPACE if letter.isspace() else _OTHER if at < 0x2E60 else 1.0
     total *= 1.07 if tags & {"b", "strong"} else 1.0
     return total * (0.7 if tags & {"sub", "sup"} else 1.0)
+
+
+def wrapped(text: str, size: float, length: float) -> str:
+    """`text` on two lines, cut at the space nearest to its middle, where it is wider than `length`."""
+    if width(text, size) <= length or "<" in text or " " not in text.strip():
+        return text
+    gaps = [i for i, letter in enumerate(text) if letter == " "]
+    cut = min(gaps, key=lambda i: (abs(i - len(text) / 2), i))
+    return f"{text[:cut]}<br>{text[cut + 1 :]}"
 
 
 def height(text: Any, size: float) -> float:
