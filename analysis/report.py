@@ -19,8 +19,9 @@ from plotly.offline import get_plotlyjs
 
 from analysis import theme
 from analysis.export import WIDTH_MM, export
+from analysis.foreign import load
 from analysis.records import StudyError
-from analysis.results import Study, load
+from analysis.results import Study
 from analysis.sections import SECTIONS
 from analysis.sections.base import Material, Picture
 
@@ -126,8 +127,19 @@ def write(text: str, output: Path) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line. Returns the exit status: 0, or 2 after one message on stderr."""
     parser = argparse.ArgumentParser(prog="python -m analysis.report", description=__doc__)
-    parser.add_argument("folder", type=Path, metavar="FOLDER", help="a study folder: it holds study.json")
-    parser.add_argument("--output", type=Path, metavar="FILE", help="default: FOLDER/report.html")
+    parser.add_argument(
+        "folder",
+        type=Path,
+        metavar="FOLDER",
+        help="a study folder, or foreign results: a CSV or JSONL table, "
+        "a folder of TensorBoard logs or with a mapping.toml",
+    )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help="default: FOLDER/report.html; of a file, FILE.report.html beside it",
+    )
     parser.add_argument(
         "--export",
         type=Path,
@@ -151,7 +163,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(options.export)
         if options.export is not None and options.output is None:
             return 0
-        output = options.output or options.folder / "report.html"
+        beside = options.folder.with_suffix(".report.html")
+        output = options.output or (beside if options.folder.is_file() else options.folder / "report.html")
         write(render(study), output)
     except StudyError as error:
         print(f"error: {error}", file=sys.stderr)
