@@ -7,7 +7,6 @@ import numpy as np
 from analysis import pareto, text
 from analysis.figures.front import FrontInfo, front_info
 from analysis.figures.front_draw import NARROW, draw_front
-from analysis.figures.front_svg import front_svg
 from analysis.published import published
 from analysis.sections.base import Material, Picture, Section
 from analysis.sections.cells import trial_table
@@ -68,8 +67,7 @@ def front(material: Material) -> Section:
     if info.left_out:
         some = text.listing([f"{n:,} {word}" for word, n in info.left_out.items()])
         caption += f" Not drawn, evenly by number, so that the rest can be seen: {some}."
-    svg = front_svg(info, material.styles, summary)
-    picture = Picture("front", summary, caption, drawn, 620, table, svg, narrow)
+    picture = Picture("front", summary, caption, drawn, 620, table, narrow)
     tables = [means_table(material)] if outcome.configurations else []
     notes, beside = [published(study).note], published(study).results
     tables += [published_table(beside)] if beside else []
