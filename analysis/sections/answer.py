@@ -72,7 +72,7 @@ def _picture(material: Material, rows: Sequence[Row], finding: str) -> Picture:
         caption += f" No trial above the floor reached {text.listing(beyond)}."
     wide, narrow = draw_answer(info, material.styles), draw_answer(info, material.styles, narrow=True)
     table = full_table(material, rows)
-    return Picture("answer", summary, caption, [("", wide)], info.height, table, None, [narrow])
+    return Picture("answer", summary, caption, [("", wide)], info.height, table, [narrow])
 
 
 def _over(rows: Sequence[Row]) -> str:
