@@ -21,7 +21,7 @@ needs_browser = [
     pytest.mark.browser,
     pytest.mark.skipif(shutil.which("chromium") is None, reason="chromium is not installed"),
 ]
-PATIENCE_MS = 60_000  # a machine that is busy with other tests is slow
+PATIENCE_MS = 100_000  # a machine that is busy with other tests is slow
 
 
 class Visit:
