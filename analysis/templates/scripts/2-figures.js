@@ -31,8 +31,7 @@ const recolour = (value, inColour) => {
 const TYPES = { f8: Float64Array, f4: Float32Array, i4: Int32Array, u4: Uint32Array, i2: Int16Array, u2: Uint16Array, i1: Int8Array, u1: Uint8Array };
 const list = (value) => {
   if (!value || !value.bdata) return Array.isArray(value) ? value : [];
-  const bytes = Uint8Array.from(atob(value.bdata), (letter) => letter.charCodeAt(0));
-  return [...new TYPES[value.dtype](bytes.buffer)];
+  return [...new TYPES[value.dtype](fromBase64(value.bdata).buffer)];
 };
 const isTrials = (trace) => trace.meta === "trials";
 const trialAt = (trace, i) => Number([list(trace.customdata)[i]].flat()[0]);
@@ -87,10 +86,14 @@ const byDistance = () => {
   const distance = (plot) => Math.abs(plot.getBoundingClientRect().top);
   return [...plots].sort((a, b) => distance(a) - distance(b));
 };
+const showsTrials = (plot) => {
+  const figure = figures.get(plot.id);
+  return figure && (figure.data.some(isTrials) || curves && plot.id === `${curves.picture}-plot`);
+};
 let round = 0;
 const redraw = async () => {
   const mine = ++round;
-  for (const plot of byDistance()) {
+  for (const plot of byDistance().filter(showsTrials)) {
     if (mine !== round) return;
     draw(plot);
     await wait();

@@ -90,8 +90,7 @@ const setUpPicking = () => {
     const row = all(`#trials tr[data-trial="${remembered.picked}"]`)[0];
     row.hidden = false; // a filter may hide it
     bringIntoView(row);
-    focusRow(row);
-    row.focus({ preventScroll: true });
+    focusRow(row, { preventScroll: true });
   });
   byId("picked-curves").addEventListener("click", () => bringIntoView(byId(`${curves.picture}-plot`)));
   addEventListener("keydown", (event) => {
