@@ -37,6 +37,8 @@ def render(study: Study) -> str:
     blocks = [embed.block("facts", facts(study, material.outcome, material.styles))]
     blocks.append(embed.block("palette", theme.DARK))
     blocks += [curve_block(section.curves) for section in sections if section.curves is not None]
+    wholes = [table.whole for section in sections for table in section.tables if table.whole is not None]
+    blocks += [embed.block(whole.key, whole.content()) for whole in wholes]
     for section in sections:
         for download in section.downloads:
             layout = {"rows": download.file.rows, "layout": download.file.layout}
