@@ -51,8 +51,16 @@ class LongTable:
             "rows": len(self.columns[0].values),
             "caption": self.caption,
             "columns": [_content(column) for column in self.columns],
-            "hidden": [i for i, column in enumerate(self.columns) if column.says_nothing],
+            "hidden": [i for i in range(len(self.columns)) if self._idle(i)],
         }
+
+    def _idle(self, at: int) -> bool:
+        """Whether a column says nothing, or the same as one before it."""
+        column = self.columns[at]
+        return column.says_nothing or any(
+            other.texts is column.texts and np.array_equal(other.values, column.values, equal_nan=True)
+            for other in self.columns[:at]
+        )
 
 
 def _content(column: LongColumn) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import base64
+import functools
 import hashlib
 import json
 import os
@@ -64,7 +65,7 @@ def render(study: Study) -> str:
             picture.key: embed.block(f"{picture.key}-plot-data", _figure(picture)) for picture in pictures
         },
         blocks=blocks,
-        plotly=embed.gzipped("plotly", plotly_js.encode()) if pictures else "",
+        plotly=_plotly() if pictures else "",
         style=Markup(_template("report.css")),
         first=Markup(first),
         script=Markup(script),
@@ -72,6 +73,11 @@ def render(study: Study) -> str:
         dark=theme.DARK,
         theme=theme,
     )
+
+
+@functools.cache
+def _plotly() -> Markup:
+    return embed.gzipped("plotly", get_plotlyjs().encode())
 
 
 def _template(name: str) -> str:

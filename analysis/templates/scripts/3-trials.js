@@ -76,8 +76,9 @@ const setUpLongTable = async (table, key) => {
   let sorted = every, found = every;
 
   const cell = (column, row) => {
-    const made = element("td", { className: column.texts ? (column.colors ? "named" : "") : "number" });
     const value = column.values[row];
+    const long = column.texts && value !== null && column.texts[value].length > 60;
+    const made = element("td", { className: column.texts ? (long ? "" : "named") : "number" });
     if (value !== null) made.dataset.sort = value;
     if (column.colors && value !== null) {
       const dot = element("i", { className: "swatch" });
@@ -103,8 +104,8 @@ const setUpLongTable = async (table, key) => {
       }
       return made;
     }));
-    status.textContent = `${found.length} of ${whole.rows} rows`;
-    where.textContent = found.length ? `${from + 1}\u2013${Math.min(from + PAGE, found.length)}` : "none";
+    status.textContent = `${grouped(String(found.length))} of ${grouped(String(whole.rows))} rows`;
+    where.textContent = found.length ? [from + 1, Math.min(from + PAGE, found.length)].map((at) => grouped(String(at))).join("\u2013") : "none";
     back.disabled = kept.page === 0;
     on.disabled = kept.page === last;
     mark(remembered.picked);
