@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import base64
 import contextlib
+import functools
 import hashlib
 import json
 import os
@@ -41,6 +42,8 @@ def render(study: Study) -> str:
     blocks = [embed.block("facts", facts(study, material.outcome, material.styles))]
     blocks.append(embed.block("palette", theme.DARK))
     blocks += [curve_block(section.curves) for section in sections if section.curves is not None]
+    wholes = [table.whole for section in sections for table in section.tables if table.whole is not None]
+    blocks += [embed.block(whole.key, whole.content()) for whole in wholes]
     for section in sections:
         for download in section.downloads:
             layout = {"rows": download.file.rows, "layout": download.file.layout}
@@ -66,7 +69,7 @@ def render(study: Study) -> str:
             picture.key: embed.block(f"{picture.key}-plot-data", _figure(picture)) for picture in pictures
         },
         blocks=blocks,
-        plotly=embed.gzipped("plotly", plotly_js.encode()) if pictures else "",
+        plotly=_plotly() if pictures else "",
         style=Markup(_template("report.css")),
         first=Markup(first),
         script=Markup(script),
@@ -74,6 +77,11 @@ def render(study: Study) -> str:
         dark=theme.DARK,
         theme=theme,
     )
+
+
+@functools.cache
+def _plotly() -> Markup:
+    return embed.gzipped("plotly", get_plotlyjs().encode())
 
 
 def _template(name: str) -> str:

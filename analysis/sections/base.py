@@ -12,6 +12,7 @@ import plotly.graph_objects as go
 from markupsafe import Markup
 
 from analysis import theme
+from analysis.columns import LongTable
 from analysis.downloads import Download
 from analysis.figures.hover import TRIALS as TRIALS  # the `meta` of a trace whose points are trials
 from analysis.outcome import Outcome, classify
@@ -43,12 +44,16 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """A plain table. `tools`: the page adds sorting and filtering when scripts run."""
+    """A plain table. `tools`: the page adds sorting and filtering when scripts run.
+
+    `whole`: all rows and columns of a long table, which the page's script shows a page at a time instead.
+    """
 
     columns: Sequence[Column]
     rows: Sequence[Sequence[Cell]]
     caption: str = ""
     tools: bool = False
+    whole: LongTable | None = None
 
 
 @dataclass(frozen=True)
