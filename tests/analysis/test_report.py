@@ -101,21 +101,22 @@ def test_sections_stand_in_reading_order_each_with_a_finding(html: str) -> None:
     """Every registered section is there; figures have a summary and their data as a table."""
     page = Page(html)
     keys = [attrs["id"] for tag, attrs in page.tags if tag == "section"]
-    assert keys == ["answer", "front", "threshold", "shapes", "curves", "trials", "making"]
+    inside = ["shapes", "threshold", "curves", "spines", "layers", "hardware"]
+    assert keys == ["answer", "front", *inside, "failures", "trials", "making"]
     assert len(keys) == len(SECTIONS)
     findings = re.findall(r'<p class="finding">([^<]+)</p>', html)
     assert len(findings) == len(keys)
     assert all(re.search(r"\d", finding) for finding in findings)
     plots = [attrs for _, attrs in page.tags if attrs.get("class") == "plot"]
     assert all(plot["role"] == "img" and len(plot["aria-label"] or "") > 60 for plot in plots)
-    assert html.count("<details>") == len(plots) == 4
+    assert html.count("<details>") == len(plots) == 5
     assert '<svg class="static"' in html
 
 
 def test_figures_use_colours_that_the_dark_page_can_exchange(html: str) -> None:
     """Every hex colour in a figure is a light colour of the theme."""
     data = [text for attrs, text in Page(html).scripts if (attrs.get("id") or "").endswith("-plot-data")]
-    assert len(data) == 4
+    assert len(data) == 5
     assert {colour for text in data for colour in re.findall(r'"(#[0-9a-f]{6})"', text)} <= set(DARK)
 
 
@@ -166,7 +167,7 @@ def test_all_failed(tmp_path: Path) -> None:
     """No completed trial: every section says what it would need, the errors are listed."""
     text = text_of(write_folder(tmp_path / "s", [trial(i, None, None) for i in range(3)]))
     assert "There is no answer yet: of 3 ended trials no search trial completed (3 failed" in text
-    assert text.count("This section needs") == 5
+    assert text.count("This section needs") == 8
     assert "the loss became NaN in epoch 3" in text
 
 
