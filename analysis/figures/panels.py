@@ -67,7 +67,7 @@ def add_line(
     """One trace per panel; arms thin, `bold` thick. `named`: the legend tells it."""
     arm = ", arm" if line.reference and line.scheduler != "dense" else ""
     width = 3.2 if bold else 1.1 if line.reference and line.scheduler != "dense" else 1.9
-    who = f"<b>trial {line.number}</b>, {template_text(style.label)}{arm}<br>"
+    who = f"<b>trial {line.number}</b><br>"  # plotly sets the trace's name beside it
     for row, (name, label, unit) in enumerate(panels, 1):
         scaled = (100.0 if percent(unit) else 1.0) * line.values[name]
         shown = "%{y:.1f} %" if percent(unit) else "%{y:.3g}"
@@ -77,7 +77,7 @@ def add_line(
             opacity=1.0 if bold or line.reference else 0.75,
             name=plotly_text(style.label) + arm, legendgroup=plotly_text(line.scheduler) + arm,
             showlegend=named and row == 1,
-            hovertemplate=f"{who}{template_text(label)} {shown} at u = %{{x:.2f}}<extra></extra>",
+            hovertemplate=f"{who}{template_text(label)} {shown} at u = %{{x:.2f}}",
             row=row, col=1,
         )  # fmt: skip
 
@@ -97,7 +97,7 @@ def add_band(
     figure.add_scatter(
         x=at.tolist(), y=middle.tolist(), mode="lines", name=plotly_text(style.label), showlegend=named,
         line={"color": style.color, "width": 2.2, "dash": style.dash},
-        hovertemplate=f"{told} %{{y:.3g}}{unit} at u = %{{x:.2f}}<extra></extra>", **shared,
+        hovertemplate=f"{told} %{{y:.3g}}{unit} at u = %{{x:.2f}}", **shared,
     )  # fmt: skip
 
 
