@@ -3,17 +3,47 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from analysis.files import LINE_LIMIT, StudyError, inside, pieces, too_long, whole
+
+__all__ = ["StudyError"]  # everybody imports it from here
 FORMAT = 1
+LARGEST = 2**53  # whole numbers up to here are exact in a report's scripts
 Record = dict[str, Any]
+Piece = Callable[[bytes], Any]
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+_LONE = re.compile("[\ud800-\udfff]")
+
+
+def _whole(digits: str) -> int | float:
+    # int() refuses more than 4,300 digits; a float of that size is infinite, which is no measurement.
+    return int(digits) if len(digits) < 300 else float(digits)
+
+
 # One for all lines: json.loads with an argument makes a decoder for each, which takes as long as decoding.
-_DECODER = json.JSONDecoder(parse_constant=lambda name: None)
+_DECODER = json.JSONDecoder(parse_constant=lambda name: None, parse_int=_whole)
 
 
-class StudyError(Exception):
-    """A folder that cannot become a report: what was given, the rule it breaks, a valid choice."""
+def decode(text: str) -> Any:
+    """JSON as Python objects; what is not finite becomes None. Raises ValueError for anything else."""
+    try:
+        value = _DECODER.decode(text)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    # Half a surrogate pair is JSON and no text: the report could not be written.
+    return _mended(value) if _SURROGATE.search(text) else value
+
+
+def _mended(value: Any) -> Any:
+    if isinstance(value, str):
+        return _LONE.sub("\N{REPLACEMENT CHARACTER}", value)
+    if isinstance(value, list):
+        return [_mended(item) for item in value]
+    return {_mended(key): _mended(item) for key, item in value.items()} if isinstance(value, dict) else value
 
 
 def study_json(folder: Path) -> Record:
@@ -22,21 +52,22 @@ def study_json(folder: Path) -> Record:
     if not folder.is_dir():
         given = "is not a folder" if folder.exists() else "does not exist"
         raise StudyError(f"{folder} {given}; a study folder is needed. {choices(folder)}")
-    if not file.is_file():
+    if inside(folder, "study.json") is None:
         raise StudyError(f"{folder} is not a study folder: it has no study.json. {choices(folder)}")
     try:
-        info = json.loads(file.read_bytes())
+        info = decode(whole(file).decode())
     except ValueError as error:
         raise StudyError(f"{file} is not valid JSON ({error}). {choices(folder)}") from None
     if not isinstance(info, dict) or info.get("format") != FORMAT:
-        given = repr(info.get("format")) if isinstance(info, dict) else "none"
+        given = repr(info.get("format"))[:80] if isinstance(info, dict) else "none"
         raise StudyError(f"{file} has format {given}; this program reads format {FORMAT}. {choices(folder)}")
     objectives = info.get("objectives")
     if not isinstance(objectives, list):
         raise StudyError(f"{file} names no list of objectives. {choices(folder)}")
-    if len(set(map(str, objectives))) != len(objectives) or len(objectives) not in (2, 3):
+    names = [str(name)[:80] for name in objectives]
+    if len(set(names)) != len(names) or len(names) not in (2, 3):
         raise StudyError(
-            f"{file} names the objectives {', '.join(map(str, objectives)) or 'none'}; this program reads "
+            f"{file} names the objectives {', '.join(names[:9]) or 'none'}; this program reads "
             f"two or three different ones. {choices(folder)}"
         )
     return info
@@ -57,34 +88,61 @@ def choices(folder: Path) -> str:
 
 def lines(file: Path, keys: tuple[str, ...], notices: list[str]) -> list[Record]:
     """The objects of a .jsonl file, without a torn last line; each must hold whole numbers under `keys`."""
-    parts = file.read_bytes().split(b"\n")
-    torn = parts.pop() != b""  # after a complete last line there is nothing
+    return [record for records in parsed(file, keys, notices, None) for record in records]
+
+
+def parsed(file: Path, keys: tuple[str, ...], notices: list[str], quick: Piece | None) -> Iterator[Any]:
+    """A .jsonl file in pieces, without a torn last line: lists of records, or what `quick` makes of a piece.
+
+    `quick(piece)`: a faster reader of whole lines that returns None for whatever it does not read exactly
+    as this one would; such a piece is read here, line by line. Raises `StudyError` for a damaged line that is
+    not the last: each must be an object that holds whole numbers from 0 to `LARGEST` under `keys`.
+    """
+    for piece, first, last, torn in pieces(file):
+        found, damaged = quick(piece) if quick and piece else None, first + piece.count(b"\n") if torn else 0
+        if found is None:
+            found, at = _records(file, piece, first, keys, last and not torn)
+            damaged = damaged or at
+        if damaged:
+            notices.append(f"The last line of {file.name} was torn and is left out (line {damaged}).")
+        yield found
+
+
+def _records(
+    file: Path, piece: bytes, first: int, keys: tuple[str, ...], mend: bool
+) -> tuple[list[Record], int]:
+    """The lines of a piece, and the number of a damaged last one where `mend` allows it, else 0."""
+    parts = piece.split(b"\n")[:-1]
     records: list[Record] = []
-    for at, part in enumerate(parts, 1):
+    for at, part in enumerate(parts, first):
         try:
-            record = _DECODER.decode(part.decode())
-            if not isinstance(record, dict) or not all(type(record.get(key)) is int for key in keys):
+            if len(part) > LINE_LIMIT:
+                raise StudyError(too_long(file, at))
+            record = decode(part.decode())
+            if not isinstance(record, dict) or not all(countable(record.get(key)) for key in keys):
                 raise ValueError(
                     "not an object with " + " and ".join(f"a whole number '{key}'" for key in keys)
                 )
         except ValueError as error:  # includes JSONDecodeError and UnicodeDecodeError
-            if at == len(parts) and not torn:
-                torn = True
-                break
+            if mend and at == first + len(parts) - 1:
+                return records, at
             raise StudyError(
                 f"{file}, line {at}, cannot be read ({error}). Only the last line may be torn, by a crash; "
                 f"restore the line or remove it."
             ) from None
         records.append(record)
-    if torn:
-        notices.append(f"The last line of {file.name} was torn and is left out (line {len(records) + 1}).")
-    return records
+    return records, 0
+
+
+def countable(value: object) -> bool:
+    """Whether a value is a whole number from 0 to `LARGEST`."""
+    return type(value) is int and 0 <= value <= LARGEST
 
 
 def unique(records: list[Record], keys: tuple[str, ...], name: str, notices: list[str]) -> list[Record]:
-    """One record per key, the later one. Repeated epochs are normal after a restart; trials are told."""
+    """One record per key, the later one; a notice tells how many went."""
     kept = {tuple(record[key] for key in keys): record for record in records}
-    if name and len(kept) < len(records):
+    if len(kept) < len(records):
         notices.append(
             f"{name} holds some trials twice; the later line counts ({len(records) - len(kept)} left out)."
         )
@@ -93,7 +151,10 @@ def unique(records: list[Record], keys: tuple[str, ...], name: str, notices: lis
 
 def number(value: object, default: float = float("nan")) -> float:
     """`value` as a float where it is a number, else `default`."""
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else default
+    try:
+        return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else default
+    except OverflowError:  # a whole number beyond the largest float
+        return default
 
 
 def mapping(value: object) -> Record:

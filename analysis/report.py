@@ -17,7 +17,8 @@ import plotly.io
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from analysis import theme
+from analysis import embed, theme
+from analysis.page import curve_block, facts, live
 from analysis.records import StudyError
 from analysis.results import Study, load
 from analysis.sections import SECTIONS
@@ -30,8 +31,19 @@ def render(study: Study) -> str:
     """The report's HTML. A function of the study alone: the same study gives the same characters."""
     material = Material.of(study)
     sections = [make(material) for make in SECTIONS]
-    bundle, script = get_plotlyjs(), _template("report.js")
-    figures = {picture.key: _figure(picture) for section in sections for picture in section.pictures}
+    plotly_js = get_plotlyjs()
+    first, script = _template("first.js"), _script()
+    pictures = [picture for section in sections for picture in section.pictures]
+    blocks = [embed.block("facts", facts(study, material.outcome, material.styles))]
+    blocks.append(embed.block("palette", theme.DARK))
+    blocks += [curve_block(section.curves) for section in sections if section.curves is not None]
+    for section in sections:
+        for download in section.downloads:
+            layout = {"rows": download.file.rows, "layout": download.file.layout}
+            blocks += [
+                embed.block(f"{download.key}-layout", layout),
+                embed.element(f"{download.key}-file", download.packed),
+            ]
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -44,13 +56,17 @@ def render(study: Study) -> str:
         study=study,
         ended=len(study.trials),
         planned=sum(n for n in study.part("budget").values() if isinstance(n, int)),
+        live=live(study),
         sections=sections,
-        figures={key: Markup(_json(figure)) for key, figure in figures.items()},
-        palette=Markup(_json(theme.DARK)),
+        figures={
+            picture.key: embed.block(f"{picture.key}-plot-data", _figure(picture)) for picture in pictures
+        },
+        blocks=blocks,
+        plotly=embed.gzipped("plotly", plotly_js.encode()) if pictures else "",
         style=Markup(_template("report.css")),
-        bundle=Markup(bundle),
+        first=Markup(first),
         script=Markup(script),
-        policy=_policy(bundle, script),
+        policy=_policy(first, script, plotly_js),
         dark=theme.DARK,
         theme=theme,
     )
@@ -58,6 +74,14 @@ def render(study: Study) -> str:
 
 def _template(name: str) -> str:
     return (TEMPLATES / name).read_text(encoding="utf-8").strip()
+
+
+def _script() -> str:
+    """The page's scripts in one function: the files of templates/scripts in the order of their names."""
+    parts = sorted((TEMPLATES / "scripts").glob("*.js"))
+    return "\n".join(
+        ['(() => {\n"use strict";', *(part.read_text("utf-8").strip() for part in parts), "})();"]
+    )
 
 
 def _policy(*scripts: str) -> str:
@@ -92,12 +116,6 @@ def _figure(picture: Picture) -> dict[str, Any]:
 
 def _changes(base: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
     return {key: other.get(key) for key in sorted({*base, *other}) if base.get(key) != other.get(key)}
-
-
-def _json(value: object) -> str:
-    """JSON that cannot end the script element it stands in."""
-    encoded = json.dumps(value, separators=(",", ":"), sort_keys=True)
-    return encoded.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
 def write(text: str, output: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,20 +10,23 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.records import Record, StudyError, choices, lines, mapping, number, study_json, unique
-
-STATES = ("COMPLETE", "PRUNED", "FAIL")
-KINDS = ("reference", "search", "confirm")
+from analysis.abandoned import abandoned
+from analysis.described import described
+from analysis.epochs import finite, read_epochs
+from analysis.files import StudyError, inside, whole
+from analysis.records import Record, choices, countable, decode, lines, mapping, number, study_json, unique
+from analysis.trial_rows import RESERVED, trial_rows
+from analysis.trial_rows import lists as lists_of
 
 
 @dataclass(frozen=True)
 class Study:
     """One study.
 
-    `info`: study.json as it stands. `trials`: one row per ended trial, by number; `kind` is one of `KINDS`,
-    the last epoch's metrics and the objective values are columns under their own names, `violations` maps
-    a constraint to how far it is missed (above 0; NaN where unknown). `epochs`: one row per trial and epoch,
-    by both. `models`: one row per stored network (number, accuracy_test, nonzero_weights). `notices`: what
+    `info`: study.json as it stands. `trials`: one row per ended trial, by number; `kind` is one of
+    `trial_rows.KINDS`, the last epoch's metrics and the objective values are columns under their own names,
+    `violations` maps a constraint to how far it is missed (above 0; NaN where unknown). `epochs`: one row
+    per trial and epoch, by both. `models`: one row per stored network (number, accuracy_test, nonzero_weights). `notices`: what
     the reader of the report must know about how the files were read. `lists`: by trial, the last epoch's
     metrics that are lists (`layer_*`, `node_*`: one entry per name in study.json's network; `chips`), as
     they stand in the file.
@@ -104,140 +106,52 @@ class Study:
 
 def load(folder: Path) -> Study:
     """Read a study folder of format 1. Raises `StudyError` with one message for people."""
-    info = study_json(folder)
     notices: list[str] = []
-    trials_file = folder / "trials.jsonl"
-    if not trials_file.is_file():
+    info = described(study_json(folder), notices)
+    if info.get("state") == "running" and abandoned(folder):
+        info["state"] = "interrupted"
+        notices.append("study.json says that the study runs, but no process holds its folder: it was killed.")
+    taken = sorted(RESERVED & {*info["objectives"]})
+    if taken:
+        raise StudyError(
+            f"{folder / 'study.json'} names the objective {taken[0]}, which no measurement can be called; "
+            f"an objective is a metric such as accuracy_val. {choices(folder)}"
+        )
+    # Trials first: while a study runs, the epochs of a trial that has ended are all there.
+    trials_file = inside(folder, "trials.jsonl")
+    if trials_file is None:
         raise StudyError(f"{folder} has no trials.jsonl: no trial has ended there yet. {choices(folder)}")
     records = unique(lines(trials_file, ("number",), notices), ("number",), "trials.jsonl", notices)
     if not records:
         raise StudyError(
             f"{trials_file} has no complete line: no trial has ended there yet. {choices(folder)}"
         )
-    epochs_file = folder / "epochs.jsonl"
-    rows: list[Record] = []
-    if epochs_file.is_file():
-        rows = unique(lines(epochs_file, ("number", "epoch"), notices), ("number", "epoch"), "", notices)
-    else:
+    epochs_file = inside(folder, "epochs.jsonl")
+    if epochs_file is None:
         notices.append("epochs.jsonl is missing: there are no training curves.")
-    models = _models(folder, notices)
-    study = Study(info, pd.DataFrame(), _epochs(rows), models)
-    trials = _trials(records, {study.accuracy, study.sparsity, *study.objectives})
+        epochs = pd.DataFrame({name: pd.Series(dtype=int) for name in ("number", "epoch")})
+    else:
+        epochs = read_epochs(epochs_file, mapping(info.get("metrics")), notices)
+    study = Study(info, pd.DataFrame(), epochs, _models(folder, notices), lists=lists_of(records))
+    trials = trial_rows(records, {study.accuracy, study.sparsity, *study.objectives})
     confirming = trials["kind"] == "confirm"
     lost = trials.loc[confirming & ~trials["replicate_of"].isin(trials.loc[~confirming, "number"]), "number"]
     if len(lost):
         some = ", ".join(str(number) for number in lost[:5]) + (", ..." if len(lost) > 5 else "")
         notices.append(f"Trials that confirm no trial of this study, and are in no mean: {some}.")
-    return replace(study, trials=trials, notices=tuple(notices), lists=_lists(records))
-
-
-def _listed(name: str) -> bool:
-    """Whether a metric is a list by its name: such a one is in `Study.lists` and is no column."""
-    return name == "chips" or name.startswith(("layer_", "node_"))
-
-
-def _lists(records: list[Record]) -> dict[int, dict[str, list[Any]]]:
-    """`Study.lists`; a trial without any (a failed one, say) has an empty entry."""
-    return {
-        record["number"]: {
-            name: value
-            for name, value in mapping(record.get("metrics")).items()
-            if _listed(name) and isinstance(value, list)
-        }
-        for record in records
-    }
-
-
-def _trials(records: list[Record], needed: set[str]) -> pd.DataFrame:
-    """One row per record; `needed`: metrics that get a column even where no trial has them."""
-    rows = [_trial(record) for record in records]
-    measured = {name for record in records for name in mapping(record.get("metrics")) if not _listed(name)}
-    measured |= needed
-    frame = pd.DataFrame(rows)
-    numeric = (measured - _TEXT) | {"threshold_ratio", "final_threshold", "lr_sum", "train_wall_s"}
-    numeric |= {"started_at", "ended_at"}
-    for name in sorted(numeric):
-        column = frame[name] if name in frame else pd.Series(np.nan, index=frame.index)
-        frame[name] = _finite(column)
-    for name in ("name", "error"):  # pandas would make None a NaN, which is true
-        frame[name] = pd.Series([row[name] for row in rows], frame.index, dtype=object)
-    return frame
-
-
-_TEXT = {
-    "number", "kind", "name", "state", "scheduler", "params", "config", "config_hash", "seed", "replicate_of",
-    "violations", "shape", "error",
-}  # fmt: skip
-
-
-def _trial(record: Record) -> Record:
-    """One line of trials.jsonl as a flat row."""
-    config, params = mapping(record.get("config")), mapping(record.get("params"))
-    dense = config.get("pruner") == "dense" or record.get("name") == "dense"
-    scheduler = "dense" if dense else config.get("scheduler") or params.get("scheduler") or "unknown"
-    shape = record.get("shape")
-    usable = isinstance(shape, list) and len(shape) > 1 and not dense
-    kind, state, again = record.get("kind"), record.get("state"), record.get("replicate_of")
-    row = {
-        "number": record["number"],
-        "kind": kind if kind in KINDS else "search",
-        "name": None if record.get("name") is None else str(record["name"]),
-        "state": state if state in STATES else "FAIL",
-        "scheduler": str(scheduler),
-        "threshold_ratio": float("nan") if dense else number(record.get("threshold_ratio")),
-        "final_threshold": float("nan") if dense else number(record.get("final_threshold")),
-        "params": params,
-        "config_hash": str(record.get("config_hash") or ""),
-        "seed": record.get("seed"),
-        "replicate_of": again if type(again) is int else None,
-        "violations": {key: number(value) for key, value in mapping(record.get("violations")).items()},
-        "shape": tuple(number(value) for value in shape) if usable and shape is not None else None,
-        "lr_sum": number(record.get("lr_sum")),
-        "epochs": record.get("epochs"),
-        "train_wall_s": record.get("train_wall_s"),
-        "started_at": record.get("started_at"),
-        "ended_at": record.get("ended_at"),
-        "error": None if record.get("error") is None else str(record["error"]),
-    }
-    # Columns of the row itself win over metrics of the same name; objective values win over both.
-    metrics = {
-        key: value
-        for key, value in mapping(record.get("metrics")).items()
-        if key not in row and not _listed(key)
-    }
-    return row | metrics | mapping(record.get("values"))
-
-
-def _epochs(rows: list[Record]) -> pd.DataFrame:
-    if not rows:
-        return pd.DataFrame({"number": pd.Series(dtype=int), "epoch": pd.Series(dtype=int)})
-    # Lists stay out: a column of them costs more than all the others, and no figure reads them by epoch.
-    scalar = {name for row in rows for name in row if not _listed(name)}
-    frame = pd.DataFrame(rows, columns=sorted(scalar))
-    for name in frame.columns.difference(["number", "epoch"]):
-        frame[name] = _finite(frame[name])
-    return frame
+    return replace(study, trials=trials, notices=tuple(notices))
 
 
 def _models(folder: Path, notices: list[str]) -> pd.DataFrame:
     columns = ["number", "accuracy_test", "nonzero_weights"]
-    file = folder / "models" / "index.json"
     rows: list[Record] = []
-    if file.is_file():
+    file = inside(folder, "models/index.json")
+    if file is not None:
         try:
-            listed = json.loads(file.read_bytes(), parse_constant=lambda name: None)["trials"]
-            rows = [
-                {key: row.get(key) for key in columns} for row in listed if type(row.get("number")) is int
-            ]
+            listed = decode(whole(file).decode())["trials"]
+            rows = [row for row in listed if countable(row.get("number"))]
         except (ValueError, KeyError, TypeError, AttributeError):
             notices.append("models/index.json cannot be read: test accuracies are left out.")
-    frame = pd.DataFrame(rows, columns=columns)
-    for name in columns[1:]:
-        frame[name] = _finite(frame[name])
-    return frame.drop_duplicates("number", keep="last")
-
-
-def _finite(column: pd.Series) -> pd.Series:
-    """As floats; whatever is no finite number becomes NaN."""
-    values = pd.to_numeric(column, errors="coerce").astype(float)
-    return values.where(np.isfinite(values))
+    numbers = np.array([row["number"] for row in rows], dtype=np.int64)
+    made = {name: finite([row.get(name) for row in rows]) for name in columns[1:]}
+    return pd.DataFrame({"number": numbers, **made}).drop_duplicates("number", keep="last")

@@ -25,7 +25,7 @@ ALLOWED = {
         "safetensors",
     },
     "study": {"study", "trainables", "numpy", "torch", "optuna", "pydantic", "rich", "yaml"},
-    "analysis": {"analysis", "numpy", "scipy", "pandas", "plotly", "jinja2", "markupsafe"},
+    "analysis": {"analysis", "numpy", "scipy", "pandas", "pyarrow", "plotly", "jinja2", "markupsafe"},
 }
 EXCEPTIONS = {
     "study/tuning.py": {"ray"},

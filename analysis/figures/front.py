@@ -170,6 +170,7 @@ def spot(mark: Mark, info: FrontInfo, axis: Axis) -> tuple[float, float]:
 def _points(figure: go.Figure, marks: Sequence[Mark], axis: Axis, name: str, **options: object) -> None:
     shared: dict[str, object] = {"mode": "markers", "hoverinfo": "text", "name": name}
     shared |= {"x": [axis.x(mark.sparsity) for mark in marks], "y": [100 * mark.accuracy for mark in marks]}
+    shared |= {"customdata": [mark.number for mark in marks], "meta": "trials"}
     figure.add_scatter(**(shared | {"hovertext": [mark.hover for mark in marks]} | options))
 
 

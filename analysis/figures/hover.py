@@ -29,3 +29,8 @@ def describe(row: Mapping[Any, Any], study: Study) -> str:
         lines.append(f"and {len(params) - _MOST} more parameters")
     lines.append(f"seed {plotly_text(row['seed'])}, {seconds(row['train_wall_s'])} of training")
     return "<br>".join(lines)
+
+
+def template_text(value: object) -> str:
+    """`value` for a hover template, where %{x} is live besides the markup: both become text."""
+    return plotly_text(value).replace("%{", "%&#123;")

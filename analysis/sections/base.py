@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -11,10 +12,11 @@ import plotly.graph_objects as go
 from markupsafe import Markup
 
 from analysis import theme
+from analysis.downloads import Download
+from analysis.figures.hover import TRIALS as TRIALS  # the `meta` of a trace whose points are trials
 from analysis.outcome import Outcome, classify
 from analysis.results import Study
-
-TRIALS = "trials"  # the `meta` of a trace whose points are trials
+from analysis.runs import Runs
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,7 @@ class Section:
     records: Sequence[tuple[str, str]] = ()
     missing: str = ""
     curves: CurveData | None = None
+    downloads: Sequence[Download] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,6 +118,11 @@ class Material:
     def of(cls, study: Study) -> Material:
         """Classify the trials and choose the styles, once for all sections."""
         return cls(study, classify(study), theme.styles(study.trials["scheduler"]))
+
+    @cached_property
+    def runs(self) -> Runs:
+        """The rows of epochs by trial."""
+        return Runs.of(self.study.epochs)
 
 
 SectionMaker = Callable[[Material], Section]

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+import pandas as pd
+import plotly
+import pyarrow as pa
+from plotly.offline import get_plotlyjs_version
+
 from analysis import text
+from analysis.downloads import downloads
 from analysis.results import Study
 from analysis.sections.base import Cell, Column, Material, Section, Table
 
@@ -22,11 +30,14 @@ def making(material: Material) -> Section:
         f"{text.seconds(float(trained))} of training, code at {text.short(commit, 60)}; "
         "versions and machine are below."
     )
+    name, spec = str(info.get("name", "NAME")), study.part("spec")
     commands = [
         ("Repeat the study", str(info.get("command") or "not recorded")),
-        ("Remake this report", f"python -m analysis.report studies/{info.get('name', 'NAME')}"),
-        ("Resolved spec", text.outline(study.part("spec")) or "not recorded"),
+        ("Remake this report", f"python -m analysis.report {shlex.quote(f'studies/{name}')}"),
+        ("Resolved spec", text.outline(spec) or "not recorded"),
     ]
+    if info.get("state") != "complete":
+        commands.insert(1, ("Go on with the study", f"python -m study.launch --resume {shlex.quote(name)}"))
     tables = [_pairs("Study", _study(material, commit)), _pairs("Times", _times(material))]
     if study.part("stopping"):
         tables.append(_pairs("Stopping audit", _flat(study.part("stopping"))))
@@ -34,8 +45,16 @@ def making(material: Material) -> Section:
         _pairs(head, list(study.part(head.lower()).items()))
         for head in ("Machine", "Versions", "Network", "Data")
     ]
+    tables.append(_pairs("Versions, of this report", _own_versions()))
+    files = downloads(study, material.outcome)
     notices = study.notices or ("Every line of the study's files was read.",)
-    return Section("making", TITLE, finding, notices, tables=tables, records=commands)
+    return Section("making", TITLE, finding, notices, tables=tables, records=commands, downloads=files)
+
+
+def _own_versions() -> list[tuple[str, Any]]:
+    """The libraries that made this page: the same folder gives the same bytes with the same ones."""
+    names = [("numpy", np), ("pandas", pd), ("pyarrow", pa), ("plotly", plotly)]
+    return [*((name, module.__version__) for name, module in names), ("plotly.js", get_plotlyjs_version())]
 
 
 def _pairs(caption: str, pairs: Sequence[tuple[str, Any]]) -> Table:
