@@ -99,7 +99,7 @@ def draw_importance(info: ImportanceInfo, narrow: bool = False) -> go.Figure:
                 "arrayminus": [100 * (part.value - part.low) if finite(part.low) else 0 for part in parts],
             },
             mode="markers", marker={"color": color, "symbol": symbol, "size": 9},
-            name=plotly_text(short(label, 24 if narrow else 48)), hoverinfo="text", hovertext=tell,
+            name=plotly_text(short(label, 17 if narrow else 48)), hoverinfo="text", hovertext=tell,
         )  # fmt: skip
     noise = max((target.noise for target in info.targets if finite(target.noise)), default=0.0)
     if noise > 0:

@@ -89,8 +89,11 @@ def draw_parallel(
                 x=[None], y=[None], mode="lines", name=plotly_text(style.label), hoverinfo="skip",
                 legendgroup=plotly_text(name), line={"color": style.color, "width": 2.5},
             )  # fmt: skip
-    for place, axis in enumerate(axes):
-        _axis(figure, axis, place, narrow)
+    drawn = [_axis(axis, place, narrow) for place, axis in enumerate(axes)]
+    # All at once: plotly checks every one that is there whenever one is added.
+    figure.update_layout(
+        shapes=[line for line, _ in drawn], annotations=[note for _, notes in drawn for note in notes]
+    )
     absent = any((axis.heights == ABSENT).any() for axis in axes)
     places, heights = [-0.6, len(axes) - 0.55], [-0.23 if absent else -0.07, 1.06]
     hidden: dict[str, Any] = {"visible": False, "fixedrange": True}
@@ -132,26 +135,22 @@ def _lines(
     )  # fmt: skip
 
 
-def _axis(figure: go.Figure, axis: Rail, place: int, narrow: bool) -> None:
-    """A line with its ticks and its name."""
+def _axis(axis: Rail, place: int, narrow: bool) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Its line as a shape; its ticks and its name as annotations."""
     across, along = ("x", "y") if narrow else ("y", "x")
     ends = {f"{across}0": 0, f"{across}1": 1, f"{along}0": place, f"{along}1": place}
-    figure.add_shape(type="line", **ends, line={"color": theme.FAINT, "width": 1}, layer="below")
-    crowded = narrow and len(axis.ticks) > 6
+    line = {"type": "line", **ends, "line": {"color": theme.FAINT, "width": 1}, "layer": "below"}
+    crowded, notes = narrow and len(axis.ticks) > 6, []
+    paper = {"showarrow": False, "bgcolor": theme.PAPER, "borderpad": 0}
     for i, (height, text) in enumerate(axis.ticks):
         beside: dict[str, Any] = {"xanchor": "right", "xshift": -5}
         below: dict[str, Any] = {"yshift": -9 - 11 * (i % 2) * crowded}
-        figure.add_annotation(
-            **{across: height, along: place}, **(below if narrow else beside), text=plotly_text(text),
-            showarrow=False, bgcolor=theme.PAPER, borderpad=0,
-            font={"size": 9 if narrow else 11, "color": theme.SOFT},
-        )  # fmt: skip
+        note = {across: height, along: place, "text": plotly_text(text), **paper}
+        font = {"size": 9 if narrow else 11, "color": theme.SOFT}
+        notes.append(note | (below if narrow else beside) | {"font": font})
     words = textwrap.wrap(axis.label, 100 if narrow else 15) or [axis.label]
-    head: dict[str, Any] = {"yanchor": "bottom", "font": {"size": 12, "color": theme.INK}}
-    if narrow:
-        head = {"xanchor": "left", "yshift": 9, "bgcolor": theme.PAPER, "borderpad": 0}
-        head["font"] = {"size": 11, "color": theme.INK}
-    figure.add_annotation(
-        **{across: 0 if narrow else 1.04, along: place}, **head, showarrow=False,
-        text="<br>".join(plotly_text(short(word, 40 if narrow else 24)) for word in words[:3]),
-    )  # fmt: skip
+    name = "<br>".join(plotly_text(short(word, 40 if narrow else 24)) for word in words[:3])
+    head = {across: 0 if narrow else 1.04, along: place, "text": name, "showarrow": False}
+    head |= {"font": {"size": 11 if narrow else 12, "color": theme.INK}}
+    head |= {"xanchor": "left", "yshift": 9, **paper} if narrow else {"yanchor": "bottom"}
+    return line, [*notes, head]

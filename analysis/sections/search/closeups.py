@@ -61,7 +61,7 @@ def parallel(info: ImportanceInfo, material: Material) -> Picture | None:
         f"trial has no such parameter.{_left(shown)}"
     )
     table = _table(shown, material)
-    height = max(440, 80 * len(axes))
+    height = max(440, 88 * len(axes))
     return Picture("parallel", summary, caption, views, height, table, narrow=narrow, choice="Trials shown")
 
 
