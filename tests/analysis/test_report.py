@@ -185,7 +185,7 @@ def test_one_trial_and_bare_records(tmp_path: Path) -> None:
     (folder / "study.json").write_text('{"format": 1, "objectives": ["accuracy_val", "sparsity_params"]}')
     assert "completed without finite objective values" in text_of(folder)
     single = write_folder(tmp_path / "t", [trial(0, 0.9, 0.95)])
-    assert "the best of 1 feasible search trial keeps 90.0 %" in text_of(single)
+    assert "keeps 90.0 % validation accuracy (one training" in text_of(single)
 
 
 def test_replicates_are_counted(tmp_path: Path) -> None:
