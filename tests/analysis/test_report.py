@@ -122,7 +122,8 @@ def test_figures_use_colours_that_the_dark_page_can_exchange(html: str) -> None:
 def test_the_answer_says_how_sure_it_is(html: str) -> None:
     """Interval, n, D in its natural unit, dense arm, test accuracy, one training."""
     text = " ".join(Page(html).text.replace("\u00a0", " ").split())
-    answer = text[text.index("At 90 % sparsity or more") : text.index("Data of this figure")]
+    start = text.index("At 90 % sparsity or more")
+    answer = text[start : text.index("Accuracy against sparsity", start)]
     for part in (
         "n = 270 samples",
         "D / \N{GREEK CAPITAL LETTER SIGMA} lr =",
