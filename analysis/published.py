@@ -127,7 +127,7 @@ def _matching(results: list[Result], timesteps: object) -> str:
     return (
         f"{text.count(len(results), 'published result')} for {results[0].network} on {results[0].dataset} "
         f"({methods}; {trained}{here}) are drawn, each only on the axis of the sparsity that its source "
-        "gives. They are test accuracies under their authors' settings: they place the study and test nothing."
+        "gives. They are test accuracies under their authors' settings: they place the study, no more."
     )
 
 

@@ -81,7 +81,7 @@ def front_info(study: Study, outcome: Outcome) -> FrontInfo:
     dense = tuple(mark for mark in marks if mark.outcome == "reference" and mark.scheduler == "dense")
     marks = [mark for mark in marks if not (mark.outcome == "reference" and mark.scheduler == "dense")]
     published = points(study)
-    # No axis stretches for dense arms, which are lines, or stopped trials, which had not pruned all they would.
+    # No axis stretches for dense arms, which are lines, nor for stopped trials, not pruned to the end.
     spots = [(mark.accuracy, mark.at) for mark in marks if mark.outcome != "stopped"]
     spots += [
         (mean.accuracy.value, {name: part.value for name, part in mean.at.items()})

@@ -73,8 +73,9 @@ def _one(outcome: Outcome, entry: Band, name: str, rng: np.random.Generator) -> 
     rows = outcome.of("front", "dominated", "infeasible", "below floor", "reference")
     # What fresh seeds have put elsewhere does not come back by the value that the search saw.
     rows = rows[~rows["number"].isin([part.number for part in outcome.configurations if len(part.runs)])]
-    rows = rows[[theme.label(str(one)) == theme.label(name) for one in rows["scheduler"]]]
-    rows = rows[(rows[outcome.sparsity] >= entry.least) & ((rows["kind"] == "reference") | (not own))]
+    named = rows["scheduler"].map({one: theme.label(one) for one in set(rows["scheduler"])})
+    rows = rows[(named == theme.label(name)) & ((rows["kind"] == "reference") | (not own))]
+    rows = rows[rows[outcome.sparsity] >= entry.least]
     if rows.empty:
         return blank
     ordered = rows.sort_values([outcome.accuracy, "number"], ascending=[False, True], kind="stable")
