@@ -1,4 +1,4 @@
-"""`python -m analysis.report FOLDER`: one study folder becomes one HTML file that opens offline."""
+"""`python -m analysis.report FOLDER ...`: a study, or several compared, as one HTML file that opens offline."""
 
 from __future__ import annotations
 
@@ -18,19 +18,35 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from analysis import embed, theme
+from analysis.comparison import compare
 from analysis.page import curve_block, facts, live
 from analysis.records import StudyError
 from analysis.results import Study, load
 from analysis.sections import SECTIONS
-from analysis.sections.base import Material, Picture
+from analysis.sections.base import Material, Picture, Section
 
+COMPARISON = "comparison.html"
 TEMPLATES = Path(__file__).with_name("templates")
 
 
 def render(study: Study) -> str:
     """The report's HTML. A function of the study alone: the same study gives the same characters."""
     material = Material.of(study)
-    sections = [make(material) for make in SECTIONS]
+    return _page(material, [make(material) for make in SECTIONS], len(study.trials))
+
+
+def render_comparison(folders: Sequence[Path], studies: Sequence[Study]) -> str:
+    """Several studies beside each other, the first being what the others are held against.
+
+    Raises `StudyError` where they must not be compared.
+    """
+    head, sections = compare(folders, studies)
+    return _page(Material.of(head), sections, sum(len(study.trials) for study in studies))
+
+
+def _page(material: Material, sections: Sequence[Section], ended: int) -> str:
+    """The page of a study, or of the head that stands for several; `ended`: trials behind it."""
+    study = material.study
     plotly_js = get_plotlyjs()
     first, script = _template("first.js"), _script()
     pictures = [picture for section in sections for picture in section.pictures]
@@ -54,7 +70,7 @@ def render(study: Study) -> str:
     page = environment.get_template("report.html")
     return page.render(
         study=study,
-        ended=len(study.trials),
+        ended=ended,
         planned=sum(n for n in study.part("budget").values() if isinstance(n, int)),
         live=live(study),
         sections=sections,
@@ -143,15 +159,27 @@ def write(text: str, output: Path) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line. Returns the exit status: 0, or 2 after one message on stderr."""
     parser = argparse.ArgumentParser(prog="python -m analysis.report", description=__doc__)
-    parser.add_argument("folder", type=Path, metavar="FOLDER", help="a study folder: it holds study.json")
-    parser.add_argument("--output", type=Path, metavar="FILE", help="default: FOLDER/report.html")
+    parser.add_argument(
+        "folders", type=Path, nargs="+", metavar="FOLDER",
+        help="a study folder: it holds study.json. Of several the first is compared with each of the others",
+    )  # fmt: skip
+    parser.add_argument(
+        "--output", type=Path, metavar="FILE",
+        help=f"default: FOLDER/report.html, of several studies {COMPARISON} in the current folder",
+    )  # fmt: skip
     options = parser.parse_args(arguments)
     try:
-        study = load(options.folder)
-        for notice in study.notices:
-            print(f"note: {notice}", file=sys.stderr)
-        output = options.output or options.folder / "report.html"
-        write(render(study), output)
+        studies = [load(folder) for folder in options.folders]
+        several = len(studies) > 1
+        for folder, study in zip(options.folders, studies, strict=True):
+            for notice in study.notices:
+                print(f"note: {folder}: {notice}" if several else f"note: {notice}", file=sys.stderr)
+        if several:
+            output = options.output or Path(COMPARISON)
+            write(render_comparison(options.folders, studies), output)
+        else:
+            output = options.output or options.folders[0] / "report.html"
+            write(render(studies[0]), output)
     except StudyError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
