@@ -1,4 +1,4 @@
-"""`python -m analysis.report FOLDER ...`: a study, or several compared, as one HTML file that opens offline."""
+"""`python -m analysis.report FOLDER ...`: a study, or several compared, as one HTML file for offline."""
 
 from __future__ import annotations
 
