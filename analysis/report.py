@@ -1,4 +1,4 @@
-"""`python -m analysis.report FOLDER`: one study folder becomes one HTML file that opens offline."""
+"""`python -m analysis.report FOLDER ...`: a study, or several compared, as one HTML file for offline."""
 
 from __future__ import annotations
 
@@ -21,21 +21,37 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from analysis import embed, theme
+from analysis.comparison import compare
 from analysis.export import WIDTH_MM, export
 from analysis.foreign import load
 from analysis.page import curve_block, facts, live
 from analysis.records import StudyError
 from analysis.results import Study
 from analysis.sections import SECTIONS
-from analysis.sections.base import Material, Picture
+from analysis.sections.base import Material, Picture, Section
 
+COMPARISON = "comparison.html"
 TEMPLATES = Path(__file__).with_name("templates")
 
 
 def render(study: Study) -> str:
     """The report's HTML. A function of the study alone: the same study gives the same characters."""
     material = Material.of(study)
-    sections = [make(material) for make in SECTIONS]
+    return _page(material, [make(material) for make in SECTIONS], len(study.trials))
+
+
+def render_comparison(folders: Sequence[Path], studies: Sequence[Study]) -> str:
+    """Several studies beside each other, the first being what the others are held against.
+
+    Raises `StudyError` where they must not be compared.
+    """
+    head, sections = compare(folders, studies)
+    return _page(Material.of(head), sections, sum(len(study.trials) for study in studies))
+
+
+def _page(material: Material, sections: Sequence[Section], ended: int) -> str:
+    """The page of a study, or of the head that stands for several; `ended`: trials behind it."""
+    study = material.study
     plotly_js = get_plotlyjs()
     first, script = _template("first.js"), _script()
     pictures = [picture for section in sections for picture in section.pictures]
@@ -61,7 +77,7 @@ def render(study: Study) -> str:
     page = environment.get_template("report.html")
     return page.render(
         study=study,
-        ended=len(study.trials),
+        ended=ended,
         planned=sum(n for n in study.part("budget").values() if isinstance(n, int)),
         live=live(study),
         sections=sections,
@@ -158,44 +174,42 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Command line. Returns the exit status: 0, or 2 after one message on stderr."""
     parser = argparse.ArgumentParser(prog="python -m analysis.report", description=__doc__)
     parser.add_argument(
-        "folder",
-        type=Path,
-        metavar="FOLDER",
-        help="a study folder, or foreign results: a CSV or JSONL table, "
-        "a folder of TensorBoard logs or with a mapping.toml",
-    )
+        "places", type=Path, nargs="+", metavar="FOLDER",
+        help="a study folder, or foreign results: a CSV or JSONL table, a folder of TensorBoard logs or with "
+        "a mapping.toml; of several, the first is compared with each of the others",
+    )  # fmt: skip
     parser.add_argument(
-        "--output",
-        type=Path,
-        metavar="FILE",
-        help="default: FOLDER/report.html; of a file, FILE.report.html beside it",
-    )
+        "--output", type=Path, metavar="FILE",
+        help="default: FOLDER/report.html; of a file, FILE.report.html beside it; of several studies, "
+        f"{COMPARISON} in the current folder",
+    )  # fmt: skip
     parser.add_argument(
-        "--export",
-        type=Path,
-        metavar="DIR",
+        "--export", type=Path, metavar="DIR",
         help="write figures (SVG) and their data (CSV) instead of a report",
-    )
+    )  # fmt: skip
     parser.add_argument(
-        "--width-mm",
-        type=float,
-        default=WIDTH_MM,
-        metavar="MM",
+        "--width-mm", type=float, default=WIDTH_MM, metavar="MM",
         help="of exported figures; default: %(default)g",
-    )
+    )  # fmt: skip
     options = parser.parse_args(arguments)
+    places: list[Path] = options.places
     try:
-        study = load(options.folder)
-        for notice in study.notices:
-            print(f"note: {notice}", file=sys.stderr)
+        studies = [load(place) for place in places]
+        for place, study in zip(places, studies, strict=True):
+            for notice in study.notices:
+                print(f"note: {place}: {notice}" if len(studies) > 1 else f"note: {notice}", file=sys.stderr)
         if options.export is not None:
-            export(study, options.export, options.width_mm)
+            export(studies[0], options.export, options.width_mm)
             print(options.export)
-        if options.export is not None and options.output is None:
-            return 0
-        beside = options.folder.with_suffix(".report.html")
-        output = options.output or (beside if options.folder.is_file() else options.folder / "report.html")
-        write(render(study), output)
+            if options.output is None:
+                return 0
+        if len(studies) > 1:
+            output = options.output or Path(COMPARISON)
+            write(render_comparison(places, studies), output)
+        else:
+            beside = places[0].with_suffix(".report.html")
+            output = options.output or (beside if places[0].is_file() else places[0] / "report.html")
+            write(render(studies[0]), output)
     except StudyError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -54,7 +54,7 @@ def probability(p: float) -> Cell:
     """A p-value as it is read: four digits where small."""
     if not text.finite(p):
         return NONE
-    return Cell(f"{p:.2g}" if p >= 0.0001 else "< 0.0001", p)
+    return Cell(f"{p:.3g}" if p >= 0.0001 else "< 0.0001", p)
 
 
 def accuracy(contender: Contender) -> str:

@@ -84,8 +84,8 @@ def _test(one: Contest) -> str:
     how = f"paired over {text.count(one.pairs, 'seed')}" if one.pairs else "no common seeds, unpaired"
     zero = ", which holds zero" if _holds_zero(one) else ""
     return (
-        f" ({how}, 95{text.NBSP}% interval {low} to {high} points{zero}; permutation p = {one.p:.2g}, "
-        f"{one.adjusted:.2g} after Holm; A12 = {one.effect.value:.2f})"
+        f" ({how}, 95{text.NBSP}% interval {low} to {high} points{zero}; permutation p = {one.p:.3g}, "
+        f"{one.adjusted:.3g} after Holm; A12 = {one.effect.value:.2f})"
     )
 
 
@@ -96,15 +96,15 @@ def _holds_zero(one: Contest) -> bool:
 def _notes(field: Field, results: Results) -> list[str]:
     notes = [
         f"Differences are {field.rivals[0].label} minus the other study. A12: the chance that a run of "
-        f"{field.rivals[0].label} beats one of the other, 0.5 for none; its word is Cliff's delta's."
+        f"{field.rivals[0].label} beats one of the other, 0.5 where nothing differs; its word is Cliff's delta's."
     ]
     tests = results.tests
     if tests:
         least = min(one.smallest for one in tests)
         notes.append(
             f"Two-sided permutation tests of the means, {len(tests)} of them, corrected together (Holm). The "
-            f"smallest p that so few runs can show is {least:.2g} before the correction and "
-            f"{min(1.0, least * len(tests)):.2g} after it: "
+            f"smallest p that so few runs can show is {least:.3g} before the correction and "
+            f"{min(1.0, least * len(tests)):.3g} after it: "
             + (
                 "no difference, however large, could come out below 0.05; read the intervals and effect "
                 "sizes."
