@@ -18,7 +18,7 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from analysis import theme
-from analysis.export import WIDTH_MM, export
+from analysis.export import WIDTH_MM, export, strangers
 from analysis.foreign import load
 from analysis.records import StudyError
 from analysis.results import Study
@@ -159,7 +159,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for notice in study.notices:
             print(f"note: {notice}", file=sys.stderr)
         if options.export is not None:
-            export(study, options.export, options.width_mm)
+            written = export(study, options.export, options.width_mm)
+            others = strangers(options.export, written)
+            if others:
+                print(f"note: {options.export} also holds {others}, not of this export", file=sys.stderr)
             print(options.export)
         if options.export is not None and options.output is None:
             return 0

@@ -37,7 +37,7 @@ def figures(folder: Path) -> Iterator[tuple[str, go.Figure, int]]:
 
 
 def parsed(markup: str) -> ET.Element:
-    """The root of a drawing that holds to the rules: known elements, no script, finite numbers, ids resolved."""
+    """The root of a drawing that keeps the rules: known elements, no script, finite numbers, ids resolved."""
     root = ET.fromstring(markup)
     ids = [node.attrib["id"] for node in root.iter() if "id" in node.attrib]
     assert len(ids) == len(set(ids))

@@ -1,4 +1,4 @@
-"""Every figure of the report as SVG: well formed, complete, harmless, small; what cannot be drawn is refused."""
+"""Every figure of the report as SVG: well formed, complete, harmless, small; the rest is refused."""
 
 from __future__ import annotations
 
@@ -42,7 +42,9 @@ def test_every_figure_of_every_section(name: str, tmp_path: Path) -> None:
             titles = [axis.title.text for axis in figure.select_yaxes() if axis.title.text]
             shown = " ".join(words(root)).replace(" ", "")
             # A long title is on two lines, without the space between them.
-            assert all(re.sub(r"&\w+;|\s", "", title)[:12] in re.sub(r"[<>&]|\s", "", shown) for title in titles)
+            assert all(
+                re.sub(r"&\w+;|\s", "", title)[:12] in re.sub(r"[<>&]|\s", "", shown) for title in titles
+            )
 
 
 def test_hostile_text_is_text(tmp_path: Path) -> None:
@@ -68,8 +70,10 @@ def test_control_characters_do_not_break_xml() -> None:
     st.booleans(),
     st.sampled_from([300, 720]),
 )
-def test_marks_stand_where_their_values_say(points: list[tuple[float, float]], flipped: bool, width: int) -> None:
-    """On fixed ranges: pixel = left + share * width, to the tenth that is written; one mark for each point."""
+def test_marks_stand_where_their_values_say(
+    points: list[tuple[float, float]], flipped: bool, width: int
+) -> None:
+    """On fixed ranges: pixel = left + share * width, to the tenth; one mark for each point."""
     x, y = [list(values) for values in zip(*points, strict=True)]
     ends = [10, 0] if flipped else [0, 10]
     figure = plot(
@@ -112,7 +116,9 @@ def anything(draw_from: st.DrawFn) -> go.Figure:
                 scale = [[0, theme.PAPER], [1, theme.BLUE]]
                 figure.add_heatmap(z=[y, y[::-1]], colorscale=scale, zmin=0, zmax=9, row=1, col=column)
             elif kind == "bar":
-                figure.add_bar(x=x, y=y, marker={"color": color}, name=draw_from(st.text()), row=1, col=column)
+                figure.add_bar(
+                    x=x, y=y, marker={"color": color}, name=draw_from(st.text()), row=1, col=column
+                )
             else:
                 figure.add_scatter(
                     x=x, y=y, mode=draw_from(st.sampled_from(["lines", "markers", "lines+markers", "text"])),
@@ -127,7 +133,9 @@ def anything(draw_from: st.DrawFn) -> go.Figure:
             figure.update_yaxes(type="log", row=1, col=column)
         figure.update_yaxes(title=draw_from(st.text(max_size=40)), row=1, col=column)
     figure.add_hline(y=draw_from(st.floats(-9, 9)), line={"color": theme.SOFT, "dash": "dash"}, row=1, col=1)
-    figure.add_annotation(x=0.5, y=0.5, xref="paper", yref="paper", text=draw_from(st.text()), showarrow=False)
+    figure.add_annotation(
+        x=0.5, y=0.5, xref="paper", yref="paper", text=draw_from(st.text()), showarrow=False
+    )
     return figure
 
 
@@ -143,9 +151,11 @@ def test_any_figure_is_well_formed_and_repeatable(figure: go.Figure) -> None:
 UNKNOWN: dict[str, tuple[go.Figure, str]] = {
     "trace": (plot(go.Pie(values=[1, 2])), "type 'pie'"),
     "option": (plot(go.Scatter(x=[1], y=[1], stackgroup="a")), "stackgroup"),
-    "axis": (plot(go.Scatter(x=["2024-01-01"], y=[1], line_color="#000000"), xaxis={"type": "date"}), "type='date'"),
+    "axis": (plot(go.Scatter(x=["2024-01-01"], y=[1]), xaxis={"type": "date"}), "type='date'"),
     "spline": (plot(go.Scatter(x=[1], y=[1], line={"shape": "spline"})), "shape='spline'"),
-    "symbol": (plot(go.Scatter(x=[1], y=[1], mode="markers", marker={"symbol": "y-up", "color": "#000000"})), "y-up"),
+    "symbol": (
+        plot(go.Scatter(x=[1], y=[1], mode="markers", marker={"symbol": "y-up", "color": "#000000"})), "y-up",
+    ),
     "layout": (plot(updatemenus=[{}]), "updatemenus"),
     "colour": (plot(go.Scatter(x=[1, 2], y=[1, 2], line={"color": "hsl(1,2%,3%)"})), "hsl"),
     "no colour": (plot(go.Scatter(x=[1, 2], y=[1, 2], name="bare")), "'bare'"),
@@ -165,7 +175,7 @@ def test_what_cannot_be_drawn_is_refused_by_name(case: str) -> None:
 def test_lines_fills_and_bars_have_their_corners() -> None:
     """By hand: a step line, a region down to zero, a lying bar."""
     step = plot(
-        go.Scatter(x=[0, 1], y=[0, 1], mode="lines", line={"color": theme.BLUE, "shape": "hv"}, fill="tozeroy"),
+        go.Scatter(x=[0, 1], y=[0, 1], mode="lines", line_color=theme.BLUE, line_shape="hv", fill="tozeroy"),
         xaxis={"range": [0, 1]}, yaxis={"range": [0, 1]},
     )  # fmt: skip
     root = parsed(draw(step, 300, 200, title="t").markup)
@@ -180,14 +190,19 @@ def test_lines_fills_and_bars_have_their_corners() -> None:
     root = parsed(draw(bars, 300, 200, title="t").markup)
     x0, y0, x1, y1 = area(root)
     found = [rect for rect in named(root, "rect") if rect.get("fill") == theme.RED]
-    assert [float(rect["width"]) for rect in found] == pytest.approx([(x1 - x0) / 4, 3 * (x1 - x0) / 4], abs=0.1)
+    assert [float(rect["width"]) for rect in found] == pytest.approx(
+        [(x1 - x0) / 4, 3 * (x1 - x0) / 4], abs=0.1
+    )
     assert [float(rect["height"]) for rect in found] == pytest.approx([(y1 - y0) / 4] * 2, abs=0.1)
     assert float(found[0]["y"]) > float(found[1]["y"])
 
 
 def test_stacked_bars_stand_on_one_another() -> None:
     """The foot of the second is the top of the first."""
-    traces = [go.Bar(x=["a"], y=[value], marker={"color": color}) for value, color in ((1, theme.RED), (2, theme.BLUE))]
+    traces = [
+        go.Bar(x=["a"], y=[value], marker={"color": color})
+        for value, color in ((1, theme.RED), (2, theme.BLUE))
+    ]
     root = parsed(draw(plot(*traces, barmode="stack", showlegend=False), 300, 200, title="t").markup)
     low, high = (next(r for r in named(root, "rect") if r.get("fill") == c) for c in (theme.RED, theme.BLUE))
     assert float(high["y"]) + float(high["height"]) == pytest.approx(float(low["y"]), abs=0.11)
@@ -204,7 +219,9 @@ def test_pictures_without_scripts_are_small(tmp_path: Path) -> None:
 def test_too_many_marks_are_thinned_and_counted() -> None:
     """The drawing stays small and says how many marks it leaves out."""
     rng = np.random.default_rng(0)
-    trace = go.Scatter(x=rng.random(20_000), y=rng.random(20_000), mode="markers", marker={"color": theme.BLUE})
+    trace = go.Scatter(
+        x=rng.random(20_000), y=rng.random(20_000), mode="markers", marker={"color": theme.BLUE}
+    )
     drawn = str(inline(plot(trace), 400, "k", "s"))
     assert len(drawn.encode()) < 1.01 * MOST
     kept = drawn.count("<circle")

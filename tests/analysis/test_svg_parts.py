@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -62,8 +63,8 @@ def test_tick_labels() -> None:
 
 @pytest.mark.parametrize(
     ("value", "spec", "shown"),
-    [(0.123, ".0%", "12%"), (3.0, ".2f", "3.00"), (1234, ",d", "1,234"), (0.5, "+.1f", "+0.5"), (1.5, "~g", "1.5"),
-     (12_000, "~s", "12k"), (-2.5, ".1f", "\N{MINUS SIGN}2.5"), (0.25, ".1~%", "25%")],
+    [(0.123, ".0%", "12%"), (3.0, ".2f", "3.00"), (1234, ",d", "1,234"), (0.5, "+.1f", "+0.5"),
+     (1.5, "~g", "1.5"), (12_000, "~s", "12k"), (-2.5, ".1f", "\N{MINUS SIGN}2.5"), (0.25, ".1~%", "25%")],
 )  # fmt: skip
 def test_tick_formats(value: float, spec: str, shown: str) -> None:
     """d3's meaning of the formats that are read; any other is refused."""
@@ -78,7 +79,7 @@ def test_labels_keep_apart() -> None:
     found, angle = crowded.fit()
     assert angle == 0
     spans = [(px, text.width(label, 12) / 2) for px, label in found]
-    assert all(b - a > wa + wb for (a, wa), (b, wb) in zip(spans, spans[1:], strict=False))
+    assert all(b - a > wa + wb for (a, wa), (b, wb) in itertools.pairwise(spans))
     names = Axis("x", {}, "category", [f"layer number {i}" for i in range(9)], -0.5, 8.5, 0, 400)
     assert names.fit()[1] == 30
 
@@ -106,7 +107,11 @@ def test_paths_and_dashes() -> None:
     """Short commands where a coordinate stays; dashes by name and by length."""
     assert lines.path([0, 10, 10, 20], [5, 5, 8, 9.26]) == "M0 5H10V8L20 9.3"
     assert lines.path([0, 0, 1], [0, 0, -1], close=True) == "M0 0L1-1z"
-    assert (lines.dashes("solid", 2), lines.dashes("dot", 4), lines.dashes("8px,4px", 2)) == (None, "4 4", "8 4")
+    assert (lines.dashes("solid", 2), lines.dashes("dot", 4), lines.dashes("8px,4px", 2)) == (
+        None,
+        "4 4",
+        "8 4",
+    )
     with pytest.raises(Unsupported, match="dash"):
         lines.dashes("wavy", 1)
     broken = lines.runs(np.array([0.0, 1, np.nan, 3]), np.array([0.0, 1, 2, 3]))
@@ -118,7 +123,13 @@ def test_colors() -> None:
     assert colors.paint("fill", "rgba(0, 114, 178, 0.07)") == {"fill": "#0072b2", "fill_opacity": "0.07"}
     assert colors.paint("stroke", "#ABC", 0.5) == {"stroke": "#aabbcc", "stroke_opacity": "0.5"}
     assert colors.paint("fill", "rgba(0,0,0,0)") == {"fill": "none"}
-    assert colors.scale([(0, "#000000"), (1, "#ff0080")], [0, 0.5, 2, math.nan]) == ["#000000", "#800040", "#ff0080", None]
+    mixed = colors.scale([(0, "#000000"), (1, "#ff0080")], [0, 0.5, 2, math.nan])
+    assert mixed == [
+        "#000000",
+        "#800040",
+        "#ff0080",
+        None,
+    ]
 
 
 def test_text_tags_and_widths() -> None:
@@ -147,7 +158,9 @@ def test_symbols_surround_their_place(symbol: str) -> None:
 
 def test_the_themes_symbols_are_known() -> None:
     """Known schedules and spare styles."""
-    for style in styles([*"abcdefghijklmnopqrstuvw", "dense", "linear", "sine", "slats", "cubic", "free"]).values():
+    for style in styles(
+        [*"abcdefghijklmnopqrstuvw", "dense", "linear", "sine", "slats", "cubic", "free"]
+    ).values():
         assert symbols.split(style.symbol) == (style.symbol, False)
 
 
