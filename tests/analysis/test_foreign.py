@@ -116,7 +116,7 @@ def test_percent_needs_a_word(name: str, tmp_path: Path) -> None:
     """Refused with the fix; with the fix, the same fractions."""
     path = SETTINGS[name](tmp_path, rows(100))
     with pytest.raises(
-        StudyError, match=r'accuracy is 50 in .*1\]\. If it is in percent, put scale = "percent"'
+        StudyError, match=r'accuracy is [0-9.]+ in .*1\]\. If it is in percent, put scale = "percent"'
     ):
         load(path)
     mapping = (path if path.is_dir() else path.parent) / "mapping.toml"
