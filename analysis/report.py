@@ -22,7 +22,7 @@ from plotly.offline import get_plotlyjs
 
 from analysis import embed, theme
 from analysis.comparison import compare
-from analysis.export import WIDTH_MM, export
+from analysis.export import WIDTH_MM, export, strangers
 from analysis.foreign import load
 from analysis.page import curve_block, facts, live
 from analysis.records import StudyError
@@ -199,7 +199,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             for notice in study.notices:
                 print(f"note: {place}: {notice}" if len(studies) > 1 else f"note: {notice}", file=sys.stderr)
         if options.export is not None:
-            export(studies[0], options.export, options.width_mm)
+            written = export(studies[0], options.export, options.width_mm)
+            others = strangers(options.export, written)
+            if others:
+                print(f"note: {options.export} also holds {others}, not of this export", file=sys.stderr)
             print(options.export)
             if options.output is None:
                 return 0
