@@ -13,7 +13,8 @@ from torch.utils.tensorboard import SummaryWriter
 
 from analysis.foreign import FORMATS, load
 from analysis.records import StudyError
-from analysis.report import main, render
+from analysis.render import render
+from analysis.report import main
 from tests.analysis.folder import HOSTILE, write_study
 
 Rows = Sequence[Mapping[str, Any]]

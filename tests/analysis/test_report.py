@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from plotly.offline import get_plotlyjs
 
-from analysis.report import main, render
+from analysis.render import render
+from analysis.report import main
 from analysis.results import load
 from analysis.sections import SECTIONS
 from analysis.theme import DARK
