@@ -93,9 +93,7 @@ def _fitted(key: str, title: str, frame: pd.DataFrame, source: str, order: pd.Se
     left = len(known) - keep
     told = shape
     if left > 0:
-        told += (
-            f": {text.count(keep, 'trial')} of {len(known):,}, those of the front, the reference arms and the "
-            f"confirming runs first, then by number; {left:,} are left out to keep this page small, and are "
-            f"in {source}"
-        )
+        kept = f"{text.count(keep, 'trial')} of {len(known):,}"
+        told += f": {kept}, first of the front, the reference arms and the confirming runs, then by number"
+        told += f"; {left:,} are left out to keep this page small, and are in {source}"
     return Download(key, title, told, file, content)

@@ -13,7 +13,7 @@ import json
 
 from markupsafe import Markup
 
-SMALL = 20_000  # characters: below, packing saves too little to give up that people can read them
+SMALL = 64_000  # characters: below, packing saves too little to give up that people can read them
 
 
 def packed(content: bytes) -> Markup:

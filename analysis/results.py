@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from analysis.abandoned import abandoned
 from analysis.described import described
 from analysis.epochs import finite, read_epochs
 from analysis.files import StudyError, inside, whole
@@ -107,6 +108,9 @@ def load(folder: Path) -> Study:
     """Read a study folder of format 1. Raises `StudyError` with one message for people."""
     notices: list[str] = []
     info = described(study_json(folder), notices)
+    if info.get("state") == "running" and abandoned(folder):
+        info["state"] = "interrupted"
+        notices.append("study.json says that the study runs, but no process holds its folder: it was killed.")
     taken = sorted(RESERVED & {*info["objectives"]})
     if taken:
         raise StudyError(

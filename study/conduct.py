@@ -6,7 +6,6 @@ import errno
 import json
 import shlex
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +15,7 @@ from typing import Any
 
 from rich.console import Console
 
-from study import cluster, harvest, identity, provenance
+from study import cluster, harvest, identity, live, provenance
 from study.agenda import Agenda
 from study.console import Display, describe, headline
 from study.outcome import Outcome
@@ -71,7 +70,7 @@ def conduct(spec: StudySpec, address: str | None, command: str, console: Console
             console.print(notice, style="yellow", highlight=False, soft_wrap=True)
         startup_s = time.perf_counter() - started
         try:
-            with Display(recorder, slots, console):
+            with Display(recorder, slots, console), live.LiveReport(recorder, spec.folder):
                 tuning.run(recorder, spec, slots, cpus)
         except OSError as error:  # Tune keeps files of its own in the study folder
             if error.errno not in FULL:
@@ -160,6 +159,7 @@ def _description(spec: StudySpec, command: str) -> dict[str, Any]:
             "nodes": list(geometry.nodes),
             "precision": str(precision).removeprefix("torch."),
         },
+        "chips": cost.chips.table(),  # with their limits: a reader can say by which one a network fails
         "spec": json.loads(spec.model_dump_json()),
         "space_hash": space_hash(spec.space),
         "seed": spec.train.seed,
@@ -174,9 +174,8 @@ def _description(spec: StudySpec, command: str) -> dict[str, Any]:
 
 def _start_report(spec: StudySpec) -> subprocess.Popen[bytes]:
     """The report, in a process of its own: it needs neither Ray nor torch, only the folder."""
-    command = [sys.executable, "-m", "analysis.report", str(spec.folder)]
     # A session of its own: Ctrl-C is for the driver, which ends it.
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True)
+    return subprocess.Popen(live.command(spec.folder), stdout=subprocess.DEVNULL, start_new_session=True)
 
 
 def _conclude(

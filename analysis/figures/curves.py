@@ -1,4 +1,4 @@
-"""Accuracy, sparsity and threshold over training progress, for the trials of the front."""
+"""Accuracy, sparsity, threshold and firing rate over training progress, trial by trial."""
 
 from __future__ import annotations
 
@@ -6,91 +6,121 @@ from dataclasses import dataclass
 
 import numpy as np
 import plotly.graph_objects as go
-from plotly.subplots import make_subplots
 
-from analysis import theme
+from analysis.figures.chosen import arms, best_few
+from analysis.figures.panels import Line, Metric, add_line, figure_of
 from analysis.outcome import Outcome
 from analysis.results import Study
-from analysis.text import by_unit, finite, plotly_text
+from analysis.runs import Floats, Runs
 from analysis.theme import Style
 
-THRESHOLD = "threshold"
+THRESHOLD, RATE = "threshold", "firing_rate"
+BYTES = 2_000_000  # of the curves that the page keeps to show when a trial is picked
+_VALUE = 7  # bytes that a rounded value takes as JSON, with its comma
+EPOCHS = 60  # kept of a trial where not all fit
 
 
-@dataclass(frozen=True)
-class Curve:
-    """One trial's rows: arrays over epochs, one per panel; `drop` = best accuracy minus the last."""
+@dataclass(frozen=True, eq=False)
+class Curve(Line):
+    """A line with `drop`, best accuracy minus the last, and the progress `best_at`; NaN when unknown."""
 
-    number: int
-    scheduler: str
-    progress: tuple[float, ...]
-    values: dict[str, tuple[float, ...]]
     drop: float
     best_at: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class CurvesInfo:
-    """The curves of the front, from least to most sparse; panels as (column, label, unit)."""
+    """The curves of the front, from least to most sparse, and of the arms; panels as (column, label, unit).
+
+    `drawn`: the trials that the figure shows; `picked`, drawn boldly: the knee, or the sparsest without one.
+    """
 
     curves: tuple[Curve, ...]
-    panels: tuple[tuple[str, str, str | None], ...]
+    arms: tuple[Curve, ...]
+    panels: tuple[Metric, ...]
+    drawn: frozenset[int]
     picked: int | None
 
 
-def curves_info(study: Study, outcome: Outcome) -> CurvesInfo:
-    """Rows of the front's trials. `picked`, drawn boldly: the knee, or the sparsest trial without one."""
-    wanted = [study.accuracy, study.sparsity, THRESHOLD]
-    panels = tuple((name, study.label(name), study.unit(name)) for name in wanted if name in study.epochs)
-    curves, front = [], outcome.front
-    rows_of = dict(iter(study.epochs[study.epochs["number"].isin(front["number"])].groupby("number")))
-    for number, scheduler in zip(front["number"], front["scheduler"], strict=True):
-        if number not in rows_of or not panels:
-            continue
-        rows = rows_of[number].sort_values("epoch")
-        last = float(rows["epoch"].max())
-        progress = rows["progress"] if "progress" in rows else rows["epoch"] / last
-        accuracy = rows[study.accuracy].to_numpy(float) if study.accuracy in rows else np.array([np.nan])
+def metrics_of(study: Study) -> tuple[Metric, ...]:
+    """The panels for which epochs.jsonl has a number."""
+    wanted = dict.fromkeys([study.accuracy, study.sparsity, THRESHOLD, RATE])
+    known = [name for name in wanted if name in study.epochs and study.epochs[name].notna().any()]
+    return tuple((name, study.label(name), study.unit(name)) for name in known)
+
+
+def curves_info(study: Study, outcome: Outcome, runs: Runs) -> CurvesInfo:
+    """Rows of the front's trials, and of the first arm of each schedule."""
+    panels, front = metrics_of(study), outcome.front
+    schedulers = dict(zip(outcome.trials["number"].tolist(), outcome.trials["scheduler"], strict=True))
+
+    def curve(number: int, reference: bool) -> Curve:
+        u, accuracy = runs.u(number), runs.column(number, study.accuracy)
         known = np.isfinite(accuracy).any()
         best = int(np.nanargmax(accuracy)) if known else 0
-        curves.append(
-            Curve(
-                number=int(number),
-                scheduler=scheduler,
-                progress=tuple(progress.fillna(rows["epoch"] / last).tolist()),
-                values={name: tuple(rows[name].tolist()) for name, _, _ in panels},
-                drop=float(accuracy[best] - accuracy[-1]) if known else float("nan"),
-                best_at=float(progress.iloc[best]),
-            )
-        )
+        return Curve(
+            number, schedulers[number], reference, u,
+            {name: runs.column(number, name) for name, _, _ in panels},
+            drop=float(accuracy[best] - accuracy[-1]) if known else float("nan"),
+            best_at=float(u[best]),
+        )  # fmt: skip
+
+    listed = [int(number) for number in front["number"] if panels and number in runs]
+    named = [number for number in arms(outcome) if panels and number in runs]
     sparsest = int(front["number"].iloc[-1]) if len(front) else None
-    return CurvesInfo(tuple(curves), panels, outcome.knee if outcome.knee is not None else sparsest)
+    return CurvesInfo(
+        curves=tuple(curve(number, False) for number in listed),
+        arms=tuple(curve(number, True) for number in named),
+        panels=panels,
+        drawn=frozenset(best_few(outcome)) & frozenset(listed),
+        picked=outcome.knee if outcome.knee is not None else sparsest,
+    )
 
 
 def draw_curves(info: CurvesInfo, styles: dict[str, Style]) -> go.Figure:
     """One panel per metric above a shared progress axis; one line per trial in its schedule's colour."""
-    figure = make_subplots(rows=len(info.panels), cols=1, shared_xaxes=True, vertical_spacing=0.05)
-    figure.update_layout(template=theme.template())
-    seen: set[str] = set()
-    for curve in sorted(info.curves, key=lambda curve: curve.number == info.picked):
-        style, bold = styles[curve.scheduler], curve.number == info.picked
-        for row, (name, label, unit) in enumerate(info.panels, 1):
-            scale = 100.0 if unit == "fraction" else 1.0
-            values = curve.values[name]
-            head = f"<b>trial {curve.number}</b>, {plotly_text(style.label)}<br>{plotly_text(label)} "
-            figure.add_scatter(
-                x=curve.progress, mode="lines",
-                y=[scale * value if finite(value) else None for value in values],
-                line={"color": style.color, "width": 3 if bold else 1.8, "dash": style.dash},
-                opacity=1.0 if bold else 0.6, name=plotly_text(style.label),
-                legendgroup=plotly_text(curve.scheduler),
-                showlegend=row == 1 and curve.scheduler not in seen,
-                hoverinfo="text", hovertext=[head + by_unit(value, unit) for value in values], row=row, col=1,
-            )  # fmt: skip
-        seen.add(curve.scheduler)
-    for row, (_, label, unit) in enumerate(info.panels, 1):
-        title = {"text": plotly_text(label)}
-        figure.update_yaxes(title=title, ticksuffix=" %" if unit == "fraction" else "", row=row, col=1)
-    figure.update_xaxes(range=[0, 1.005])
-    figure.update_xaxes(title={"text": "Training progress u"}, row=len(info.panels), col=1)
+    figure, seen = figure_of(info.panels), set[tuple[str, bool]]()
+    drawn = [curve for curve in info.curves if curve.number in info.drawn]
+    for curve in [*info.arms, *sorted(drawn, key=lambda curve: curve.number == info.picked)]:
+        key = (curve.scheduler, curve.reference)
+        bold = curve.number == info.picked and not curve.reference
+        add_line(figure, curve, info.panels, styles[curve.scheduler], key not in seen, bold)
+        seen.add(key)
     return figure
+
+
+def curves_to_pick(
+    study: Study, outcome: Outcome, runs: Runs, panels: tuple[Metric, ...], room: int = BYTES
+) -> dict[int, Floats]:
+    """By trial, [1 + panels, epochs] of progress and each panel's metric: the front, what was confirmed, the
+    arms, then the others by number, while they fit into `room` bytes.
+
+    Where not all of a trial's epochs do, every k-th is kept, and the last. Values are rounded to what a
+    screen can show: fractions to 1e-4, others to four digits.
+    """
+    first = [*outcome.front["number"].tolist(), *(part.number for part in outcome.configurations)]
+    first += outcome.references["number"].tolist()
+    order = [
+        number for number in dict.fromkeys([*first, *outcome.trials["number"].tolist()]) if number in runs
+    ]
+    rows = sum(end - start for start, end in runs.bounds.values())
+    thin = rows * (1 + len(panels)) * _VALUE > room
+    found: dict[int, Floats] = {}
+    left = room
+    for number in order:
+        u = runs.u(number)
+        keep = np.arange(len(u) - 1, -1, -max(1, -(-len(u) // EPOCHS)) if thin else -1)[::-1]
+        left -= (1 + len(panels)) * len(keep) * _VALUE + 12
+        if left < 0:
+            break
+        values = [_rounded(u[keep], "fraction")]
+        values += [_rounded(runs.column(number, name)[keep], unit) for name, _, unit in panels]
+        found[number] = np.array(values)
+    return found
+
+
+def _rounded(values: Floats, unit: str | None) -> Floats:
+    if unit == "fraction":
+        return values.round(4)
+    largest = float(np.nanmax(np.abs(values), initial=0.0)) if np.isfinite(values).any() else 0.0
+    return values.round(max(0, 3 - int(np.floor(np.log10(largest)))) if largest > 0 else 0)

@@ -10,11 +10,15 @@ import numpy as np
 import plotly.graph_objects as go
 
 from analysis import theme
-from analysis.figures.hover import describe
+from analysis.figures.chosen import spread
+from analysis.figures.hover import TRIALS, describe
 from analysis.outcome import Outcome
 from analysis.results import Study
 from analysis.text import plotly_text, short
 from analysis.theme import Style
+
+MOST = 40  # lines of the front in one plot
+NAMED = 12
 
 
 @dataclass(frozen=True)
@@ -33,10 +37,16 @@ class Shape:
 
 @dataclass(frozen=True)
 class ShapesInfo:
-    """Shapes of the front, from least to most sparse, and the distinct named reference shapes."""
+    """Shapes of the front, from least to most sparse, and the distinct named reference shapes.
+
+    `confirmed`: numbers of the front's trials that are on the confirmed front, too. `drawn`: those of the
+    front that the figure draws; all, up to `MOST`.
+    """
 
     front: tuple[Shape, ...]
     references: tuple[Shape, ...]
+    confirmed: frozenset[int] = frozenset()
+    drawn: frozenset[int] = frozenset()
 
 
 def crossing(f: tuple[float, ...], level: float) -> float:
@@ -70,11 +80,19 @@ def shapes_info(study: Study, outcome: Outcome) -> ShapesInfo:
     named: dict[tuple[str, tuple[float, ...]], Shape] = {}
     for shape in shapes(outcome.trials[outcome.trials["kind"] == "reference"].to_dict("records")):
         named.setdefault((shape.name, shape.f), shape)
-    return ShapesInfo(tuple(shapes(outcome.front.to_dict("records"))), tuple(named.values()))
+    front = tuple(shapes(outcome.front.to_dict("records")))
+    numbers = [shape.number for shape in front]
+    confirmed = frozenset(outcome.confirmed_front) & frozenset(numbers)
+    drawn = frozenset(spread(numbers, MOST, confirmed))
+    return ShapesInfo(front, tuple(named.values())[:NAMED], confirmed, drawn)
 
 
 def draw_shapes(info: ShapesInfo, styles: dict[str, Style]) -> go.Figure:
-    """Front shapes as coloured lines; reference shapes thin and grey, with their name beside the line."""
+    """Front shapes as coloured lines, confirmed ones bold; reference shapes grey, named beside the line.
+
+    The dots, where a shape has reached half of D, are what a reader can pick a trial by: a line crosses
+    the others.
+    """
     figure = go.Figure(layout={"template": theme.template()})
     for i, shape in enumerate(info.references):
         u = np.linspace(0.0, 1.0, len(shape.f)).tolist()
@@ -87,16 +105,27 @@ def draw_shapes(info: ShapesInfo, styles: dict[str, Style]) -> go.Figure:
             bgcolor=theme.PAPER, font={"size": 11, "color": theme.SOFT},
         )  # fmt: skip
     seen: set[str] = set()
-    for shape in info.front:
-        style = styles[shape.scheduler]
-        u = np.linspace(0.0, 1.0, len(shape.f)).tolist()
+    front = [shape for shape in info.front if shape.number in info.drawn]
+    for shape in sorted(front, key=lambda shape: shape.number in info.confirmed):
+        style, bold = styles[shape.scheduler], shape.number in info.confirmed
         figure.add_scatter(
-            x=u, y=shape.f, mode="lines", line={"color": style.color, "width": 2.2, "dash": style.dash},
+            x=np.linspace(0.0, 1.0, len(shape.f)).tolist(), y=shape.f, mode="lines",
+            line={"color": style.color, "width": 3.4 if bold else 1.8, "dash": style.dash},
             name=plotly_text(style.label), legendgroup=plotly_text(shape.scheduler),
-            showlegend=shape.scheduler not in seen,
-            hoverinfo="text", hovertext=[shape.hover] * len(u), opacity=0.85,
+            showlegend=shape.scheduler not in seen, hoverinfo="skip", opacity=1.0 if bold else 0.7,
         )  # fmt: skip
         seen.add(shape.scheduler)
+    if front:
+        figure.add_scatter(
+            x=[shape.half for shape in front], y=[0.5] * len(front), mode="markers", showlegend=False,
+            marker={
+                "color": [styles[shape.scheduler].color for shape in front],
+                "symbol": [styles[shape.scheduler].symbol for shape in front],
+                "size": 9, "line": {"color": theme.PAPER, "width": 1},
+            },
+            hoverinfo="text", hovertext=[shape.hover for shape in front],
+            customdata=[shape.number for shape in front], meta=TRIALS,
+        )  # fmt: skip
     figure.update_layout(
         xaxis={"title": {"text": "Training progress u"}, "range": [-0.01, 1.01]},
         yaxis={"title": {"text": "Share of the final threshold, f(u) = d / D"}, "range": [-0.03, 1.04]},

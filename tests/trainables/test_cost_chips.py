@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from math import inf
 
 import pytest
@@ -58,3 +59,15 @@ def test_what_is_not_confirmed_is_marked() -> None:
         "Akida (unconfirmed)",
     ]
     assert len({chip.name for chip in CHIPS}) == len(CHIPS)
+
+
+def test_the_table_is_plain_data_with_the_labels_of_a_row() -> None:
+    """It survives JSON, in order; what `fits` names can be looked up in it."""
+    table = json.loads(json.dumps(chips.table()))
+    assert [row["name"] for row in table] == [chip.name for chip in CHIPS]
+    assert {row["label"] for row in table} == {fit.chip.label for fit in chips.fits(1, 1, 1)}
+    row = table[[chip.name for chip in CHIPS].index("DYNAP-SE")]
+    assert row["limits"] == {
+        "neurons": 1024, "synapses": 65_536, "fan_in": 64, "fan_out": None, "weights": None,
+    }  # fmt: skip
+    assert row["confirmed"] is True

@@ -6,8 +6,9 @@ wafers hold more. To add a chip: one row of ``CHIPS``; None where no limit is kn
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from math import inf
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,11 @@ CHIPS: tuple[Chip, ...] = (
     Chip("Xylo Audio 2", Needs(1008, 64_000, fan_in=63, fan_out=64), f"rockpool; {_ONM}", True),
     Chip("Innatera T1", Needs(500, 60_000), _ONM, False),
 )
+
+
+def table() -> list[dict[str, Any]]:
+    """The chips as plain data, for files: ``label`` is the name that a row's ``chips`` lists."""
+    return [{**asdict(chip), "label": chip.label} for chip in CHIPS]
 
 
 @dataclass(frozen=True)

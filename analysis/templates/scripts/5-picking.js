@@ -92,8 +92,7 @@ const setUpPicking = () => {
     if (!row) return;
     row.hidden = false; // a filter may hide it
     bringIntoView(row);
-    focusRow(row);
-    row.focus({ preventScroll: true });
+    focusRow(row, { preventScroll: true });
   });
   byId("picked-curves").addEventListener("click", () => bringIntoView(byId(`${curves.picture}-plot`)));
   addEventListener("keydown", (event) => {
