@@ -97,7 +97,7 @@ def bytes_of(draw: st.DrawFn, folder: Path) -> Change:
         ])
     )  # fmt: skip
     if new is None:
-        return lambda target: (target / name).unlink()
+        return lambda target: (target / name).unlink(missing_ok=True)
     return lambda target: (target / name).write_bytes(new) and None
 
 
