@@ -45,7 +45,7 @@ class Replicates:
         return Replicates(self.basis, self.runs[chosen])
 
     def fronts(self) -> dict[object, Floats]:
-        """By seed, the front [k, 2] (sparsity, accuracy) of what its runs attain; [0, 2] where all fell short.
+        """By seed, the front [k, 2] (sparsity, accuracy) of its runs that attain; [0, 2] where none does.
 
         A seed whose every run failed is a seed that attained nothing: leaving it out would flatter.
         """

@@ -89,7 +89,8 @@ def _difference(
     caption = (
         f"{first.label} against {other.label}: a shade is where one of them is attained by so many more of "
         "its "
-        "seeds, in percentage points of the seeds; lines: what half of its seeds attain. No shade where both are attained equally often."
+        "seeds, in percentage points of the seeds; no shade where both are attained equally often. Lines: "
+        "what half of the seeds attain."
     )
     if info.left_out:
         caption += f" {info.left_out} of the grid's lines are left out."

@@ -122,7 +122,8 @@ def _notes(field: Field, results: Results) -> list[str]:
         )
     counts = text.listing([_among(results, rival.label) for rival in field.rivals])
     notes.append(
-        "Each study's best was chosen among its own configurations by the accuracy that is shown; the more it "
+        "Each study's best was chosen among its own configurations by the accuracy that is shown; the more "
+        "it "
         f"chose from, the luckier (from {text.percent(BANDS[0], 0)} sparsity on: {counts}). Test accuracy "
         "played no part in a choice."
     )

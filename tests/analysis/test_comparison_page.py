@@ -108,8 +108,8 @@ def test_command_line(tmp_path: Path) -> None:
         "sys.exit(status)"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code, "a", "b", "c"], cwd=tmp_path, capture_output=True, text=True, check=False,
-        env={"PYTHONPATH": str(Path(__file__).parents[2])},
+        [sys.executable, "-c", code, "a", "b", "c"], cwd=tmp_path, capture_output=True, text=True,
+        check=False, env={"PYTHONPATH": str(Path(__file__).parents[2])},
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines() == ["comparison.html", "[]"]
