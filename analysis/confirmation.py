@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.results import Study
-from analysis.stats import Estimate, student
+from analysis.stats import Estimate, Floats, student
 
 TEST = "accuracy_test"
 
@@ -66,8 +66,14 @@ class Configuration:
 
     def gain(self, other: Configuration, metric: str) -> Estimate:
         """Mean of the differences self - other between runs of the same seed, with its 95 % t interval."""
+        mine, theirs = self.pairs(other, metric)
+        return student(mine - theirs)
+
+    def pairs(self, other: Configuration, metric: str) -> tuple[Floats, Floats]:
+        """The values [n] of both for every seed that either has, in one order; NaN where one is missing."""
         mine, theirs = (pd.Series(part._values(metric), part.runs.index) for part in (self, other))
-        return student((mine - theirs).to_numpy(dtype=float))  # aligned by seed, NaN where one is missing
+        mine, theirs = mine.align(theirs)
+        return mine.to_numpy(dtype=float), theirs.to_numpy(dtype=float)
 
     def _values(self, metric: str) -> np.ndarray[Any, np.dtype[np.float64]]:
         if metric not in self.runs:
@@ -97,7 +103,7 @@ def confirmed(study: Study) -> tuple[Configuration, ...]:
     for number in sorted((chosen & set(origins.index)) | set(groups)):
         group = groups.get(number, runs.iloc[:0])
         good = group[complete[group.index]]
-        seeds = [_seed(*pair) for pair in zip(good["seed"], good["number"], strict=True)]
+        seeds = [seed_key(*pair) for pair in zip(good["seed"], good["number"], strict=True)]
         good = good.set_index(pd.Index(seeds, dtype=object))
         good = good[~good.index.duplicated(keep="last")]
         row = {str(key): value for key, value in origins.loc[number].to_dict().items()}
@@ -106,7 +112,7 @@ def confirmed(study: Study) -> tuple[Configuration, ...]:
     return tuple(sorted(found, key=lambda part: (np.nan_to_num(sparsity[part.number], nan=2.0), part.number)))
 
 
-def _seed(seed: object, number: int) -> Hashable:
+def seed_key(seed: object, number: int) -> Hashable:
     """The key that pairs runs; a run without a usable seed pairs with no other."""
     if isinstance(seed, float) and seed.is_integer():  # whole numbers beside a gap become floats
         return int(seed)

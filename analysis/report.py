@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import argparse
 import base64
+import contextlib
+import functools
 import hashlib
 import json
 import os
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,9 +21,11 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from analysis import embed, theme
+from analysis.export import WIDTH_MM, export
+from analysis.foreign import load
 from analysis.page import curve_block, facts, live
 from analysis.records import StudyError
-from analysis.results import Study, load
+from analysis.results import Study
 from analysis.sections import SECTIONS
 from analysis.sections.base import Material, Picture
 
@@ -37,6 +42,8 @@ def render(study: Study) -> str:
     blocks = [embed.block("facts", facts(study, material.outcome, material.styles))]
     blocks.append(embed.block("palette", theme.DARK))
     blocks += [curve_block(section.curves) for section in sections if section.curves is not None]
+    wholes = [table.whole for section in sections for table in section.tables if table.whole is not None]
+    blocks += [embed.block(whole.key, whole.content()) for whole in wholes]
     for section in sections:
         for download in section.downloads:
             layout = {"rows": download.file.rows, "layout": download.file.layout}
@@ -62,7 +69,7 @@ def render(study: Study) -> str:
             picture.key: embed.block(f"{picture.key}-plot-data", _figure(picture)) for picture in pictures
         },
         blocks=blocks,
-        plotly=embed.gzipped("plotly", plotly_js.encode()) if pictures else "",
+        plotly=_plotly() if pictures else "",
         style=Markup(_template("report.css")),
         first=Markup(first),
         script=Markup(script),
@@ -70,6 +77,11 @@ def render(study: Study) -> str:
         dark=theme.DARK,
         theme=theme,
     )
+
+
+@functools.cache
+def _plotly() -> Markup:
+    return embed.gzipped("plotly", get_plotlyjs().encode())
 
 
 def _template(name: str) -> str:
@@ -130,10 +142,12 @@ def write(text: str, output: Path) -> None:
             os.fsync(file.fileno())
         temporary.replace(output)
     except OSError as error:
-        temporary.unlink(missing_ok=True) if temporary.parent.is_dir() else None
+        with contextlib.suppress(OSError):  # never made, where the folder is read-only
+            temporary.unlink()
         near = next(parent for parent in output.absolute().parents if parent.is_dir())
-        hint = near / (output.name if not output.is_dir() else "report.html")
-        hint = output / "report.html" if output.is_dir() else hint
+        hint = output / "report.html" if output.is_dir() else near / output.name
+        if not os.access(hint.parent, os.W_OK):
+            hint = Path(tempfile.gettempdir()) / hint.name
         reason = error.strerror or str(error)
         raise StudyError(
             f"Cannot write the report to {output}: {reason}. --output {hint} would do."
@@ -143,14 +157,44 @@ def write(text: str, output: Path) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line. Returns the exit status: 0, or 2 after one message on stderr."""
     parser = argparse.ArgumentParser(prog="python -m analysis.report", description=__doc__)
-    parser.add_argument("folder", type=Path, metavar="FOLDER", help="a study folder: it holds study.json")
-    parser.add_argument("--output", type=Path, metavar="FILE", help="default: FOLDER/report.html")
+    parser.add_argument(
+        "folder",
+        type=Path,
+        metavar="FOLDER",
+        help="a study folder, or foreign results: a CSV or JSONL table, "
+        "a folder of TensorBoard logs or with a mapping.toml",
+    )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help="default: FOLDER/report.html; of a file, FILE.report.html beside it",
+    )
+    parser.add_argument(
+        "--export",
+        type=Path,
+        metavar="DIR",
+        help="write figures (SVG) and their data (CSV) instead of a report",
+    )
+    parser.add_argument(
+        "--width-mm",
+        type=float,
+        default=WIDTH_MM,
+        metavar="MM",
+        help="of exported figures; default: %(default)g",
+    )
     options = parser.parse_args(arguments)
     try:
         study = load(options.folder)
         for notice in study.notices:
             print(f"note: {notice}", file=sys.stderr)
-        output = options.output or options.folder / "report.html"
+        if options.export is not None:
+            export(study, options.export, options.width_mm)
+            print(options.export)
+        if options.export is not None and options.output is None:
+            return 0
+        beside = options.folder.with_suffix(".report.html")
+        output = options.output or (beside if options.folder.is_file() else options.folder / "report.html")
         write(render(study), output)
     except StudyError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -93,6 +93,28 @@ def styles(names: Iterable[str]) -> dict[str, Style]:
     return found
 
 
+# Studies side by side: colour, marker and dash all differ, so that any one of them is enough.
+_RIVALS = [
+    Style("", BLUE, "circle"),
+    Style("", RED, "diamond", "8px,4px"),
+    Style("", GREEN, "square", "14px,3px"),
+    Style("", PURPLE, "triangle-up", "10px,3px,2px,3px"),
+    Style("", ORANGE, "cross", "dot"),
+    Style("", WINE, "star", "dashdot"),
+    Style("", SKY, "hexagon", "dash"),
+    Style("", OLIVE, "bowtie", "longdashdot"),
+]
+MOST_RIVALS = len(_RIVALS)
+
+
+def rivals(names: Iterable[str]) -> dict[str, Style]:
+    """A style for every study that is laid beside others, in their order; at most `MOST_RIVALS`."""
+    return {
+        name: Style(name, style.color, style.symbol, style.dash)
+        for name, style in zip(names, _RIVALS, strict=False)
+    }
+
+
 def _axis() -> dict[str, object]:
     return {
         "gridcolor": GRID, "linecolor": FAINT, "tickcolor": FAINT, "zeroline": False, "showline": False,

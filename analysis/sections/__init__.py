@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from analysis.sections.answer import answer
+from analysis.sections.attainment import attainment
 from analysis.sections.base import SectionMaker
 from analysis.sections.curves import curves
 from analysis.sections.failures import failures
@@ -10,11 +11,13 @@ from analysis.sections.front import front
 from analysis.sections.hardware import hardware
 from analysis.sections.layers import layers
 from analysis.sections.making import making
+from analysis.sections.search import search
 from analysis.sections.shapes import shapes
 from analysis.sections.spines import spines
 from analysis.sections.threshold import threshold
 from analysis.sections.trials import trials
 
 SECTIONS: list[SectionMaker] = [
-    answer, front, shapes, threshold, curves, spines, layers, hardware, failures, trials, making,
+    answer, front, attainment, shapes, threshold, curves, spines, layers, hardware,
+    search, failures, trials, making,
 ]  # fmt: skip

@@ -149,7 +149,8 @@ def test_figures_use_colours_that_the_dark_page_can_exchange(html: str) -> None:
 def test_the_answer_says_how_sure_it_is(html: str) -> None:
     """Interval, n, D in its natural unit, dense arm, test accuracy, one training."""
     text = " ".join(Page(html).text.replace("\u00a0", " ").split())
-    answer = text[text.index("At 90 % sparsity or more") : text.index("Data of this figure")]
+    start = text.index("At 90 % sparsity or more")
+    answer = text[start : text.index("Accuracy against sparsity", start)]
     for part in (
         "n = 270 samples",
         "D / \N{GREEK CAPITAL LETTER SIGMA} lr =",
@@ -212,7 +213,7 @@ def test_one_trial_and_bare_records(tmp_path: Path) -> None:
     (folder / "study.json").write_text('{"format": 1, "objectives": ["accuracy_val", "sparsity_params"]}')
     assert "completed without finite objective values" in text_of(folder)
     single = write_folder(tmp_path / "t", [trial(0, 0.9, 0.95)])
-    assert "the best of 1 feasible search trial keeps 90.0 %" in text_of(single)
+    assert "keeps 90.0 % validation accuracy (one training" in text_of(single)
 
 
 def test_replicates_are_counted(tmp_path: Path) -> None:

@@ -38,7 +38,9 @@ const trialAt = (trace, i) => Number([list(trace.customdata)[i]].flat()[0]);
 
 // A ring around the picked trial, with a gap of paper, so that it shows on any colour.
 const rings = (traces, picked) => traces.filter(isTrials).flatMap((trace) => {
-  const x = list(trace.x), y = list(trace.y);
+  const y = list(trace.y), foot = list(trace.base);
+  // A lying bar is picked at its middle: its x is a length from its foot.
+  const x = list(trace.x).map((value, i) => foot.length ? foot[i] + value / 2 : value);
   return list(trace.customdata).flatMap((entry, i) => Number([entry].flat()[0]) !== picked ? [] : [{
     type: trace.type === "scattergl" ? "scattergl" : "scatter", mode: "markers",
     x: [x[i], x[i]], y: [y[i], y[i]], xaxis: trace.xaxis, yaxis: trace.yaxis, name: "picked",

@@ -125,6 +125,9 @@ const setUpRows = () => {
 };
 
 const setUpTables = () => {
-  all("table.tools").forEach(setUpTable);
+  all("table.tools").forEach((table, key) => {
+    if (table.dataset.whole && "DecompressionStream" in window) setUpLongTable(table, key);
+    else setUpTable(table, key);
+  });
   setUpRows();
 };
