@@ -15,7 +15,7 @@ from analysis.pareto import Floats
 from analysis.text import DASH, plotly_text
 from analysis.theme import Style
 
-STEPS = (0.2, 0.4, 0.6, 0.8, 1.0)  # upper ends of the classes of |difference|
+STEPS = (1 / 3, 2 / 3, 1.0)  # upper ends of the classes of |difference|
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +60,7 @@ def difference_info(
 def draw_difference(
     info: DifferenceInfo, styles: tuple[Style, Style], scale: Scale, title: str, y_title: str
 ) -> go.Figure:
-    """Shades of a study's colour where it is attained by more of its seeds, darker by 20 %; both medians."""
+    """Shades of a study's colour where more of its seeds attain it, darker by thirds; both medians."""
     figure = go.Figure(layout={"template": theme.template()})
     for style, sign in zip(styles, (1, -1), strict=True):
         for step, top in enumerate(STEPS):
@@ -71,15 +71,15 @@ def draw_difference(
             figure.add_scatter(
                 x=[x for ring in rings for x in (*(scale.x(float(at)) for at in ring[:, 0]), None)],
                 y=[y for ring in rings for y in (*(100 * float(at) for at in ring[:, 1]), None)],
-                mode="none", fill="toself", fillcolor=style.color, opacity=0.14 + 0.16 * step,
-                hoverinfo="skip", showlegend=bool(rings), name=f"{plotly_text(style.label)} by {words}",
+                mode="none", fill="toself", fillcolor=style.color, opacity=0.16 + 0.25 * step,
+                hoverinfo="skip", showlegend=bool(rings), name=f"{plotly_text(style.label)} {words}",
             )  # fmt: skip
     for style, corners in zip(styles, info.medians, strict=True):
         steps = pareto.staircase(corners, (info.x[0], info.y[0]))
         figure.add_scatter(
             x=[scale.x(float(x)) for x, _ in steps], y=[100 * float(y) for _, y in steps], mode="lines",
             line={"color": style.color, "width": 2, "dash": style.dash}, hoverinfo="skip",
-            name=f"{plotly_text(style.label)}, half of the seeds",
+            name=f"{plotly_text(style.label)}, median",
         )  # fmt: skip
     room = 0.05 * (info.y[-1] - info.y[0])
     figure.update_layout(

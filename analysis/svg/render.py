@@ -126,7 +126,7 @@ class _Page:
             if self.full:  # many entries: from edge to edge of the drawing
                 self.legend.arrange(self.width - 16)
             side = self.legend.side
-            above = self.legend.size[1] + 6 if side == "top" else 0.0
+            above = self.legend.size[1] + self._gap() + 2 if side == "top" else 0.0
             beyond = self.legend.size[0] + 20 if side == "right" else 0.0
             rooms = sum(bar.room for bar in self.bars)
             t = max(top, above + 6 + head) if side == "top" or head else top
@@ -146,6 +146,11 @@ class _Page:
             left, right = max(self.margin["l"], need["l"] + 4), max(self.margin["r"], need["r"] + 4)
             bottom = max(self.margin["b"], need["b"] + 4)
             top = max(self.margin["t"], need["t"] + 4)
+
+    def _gap(self) -> float:
+        """Pixels between the plot and the legend above it."""
+        share = float(self.legend.given.get("y", 1.0)) - 1
+        return max(4.0, min(share, 0.3) * (self.area[3] - self.area[1]))
 
     def _need(self, need: dict[str, float], name: str, ruler: Ruler) -> None:
         """How far an axis reaches beyond the plot: on its own side, and to the right by its last label."""
@@ -248,7 +253,7 @@ class _Page:
         wide, high = self.legend.size
         side, given = self.legend.side, self.legend.given
         if side == "top":
-            return self.legend.draw(8 if self.full else left, top - high - 4)
+            return self.legend.draw(8 if self.full else left, top - high - self._gap())
         if side == "bottom":
             return self.legend.draw(8 if self.full else left, self.height - high - 4)
         if side == "right":

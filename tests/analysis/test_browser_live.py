@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from analysis.report import render, write
+from analysis.render import render
+from analysis.report import write
 from analysis.results import load
 from tests.analysis.folder import write_study
 from tests.analysis.visit import Visit, needs_browser, visiting, write_report

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from analysis.report import render
+from analysis.render import render
 from analysis.results import load
 
 ARGUMENTS = [
