@@ -13,7 +13,7 @@ from plotly.subplots import make_subplots
 from analysis import theme
 from analysis.figures.hover import template_text
 from analysis.runs import Floats
-from analysis.text import plotly_text
+from analysis.text import number, plotly_text
 from analysis.theme import Style
 
 PANEL = 165  # pixels
@@ -42,23 +42,50 @@ def percent(unit: str | None) -> bool:
 
 
 def figure_of(panels: Sequence[Metric]) -> go.Figure:
-    """Empty panels; axes number 1 + i (x, x2, ...; y, y2, ...) belong to panel i."""
-    figure = make_subplots(rows=len(panels), cols=1, shared_xaxes=True, vertical_spacing=0.22 / len(panels))
-    figure.update_layout(template=theme.template())
-    for row, (_, label, unit) in enumerate(panels, 1):
-        suffix = " %" if percent(unit) else ""
-        figure.update_yaxes(ticksuffix=suffix, nticks=5, row=row, col=1)
-        # Beside the axis, long names of small panels would run into one another.
-        axis = "" if row == 1 else str(row)
-        figure.add_annotation(
-            text=f"<b>{plotly_text(label)}</b>", x=0, xref="paper", xanchor="left", showarrow=False,
-            y=1, yref=f"y{axis} domain", yanchor="bottom", font={"size": 12, "color": theme.INK},
-        )  # fmt: skip
+    """Empty panels over progress; axes number 1 + i (x, x2, ...; y, y2, ...) belong to panel i."""
+    figure = stacked([label for _, label, _ in panels])
+    for row, (_, _, unit) in enumerate(panels, 1):
+        figure.update_yaxes(ticksuffix=" %" if percent(unit) else "", nticks=5, row=row, col=1)
     figure.update_xaxes(range=[0, 1.005])
     figure.update_xaxes(title={"text": "Training progress u"}, row=len(panels), col=1)
-    # One row of names above the first panel's own.
-    figure.update_layout(legend={"y": 1.0 + 26 / (PANEL * len(panels))}, margin={"t": 52})
     return figure
+
+
+def stacked(labels: Sequence[str]) -> go.Figure:
+    """Panels of `PANEL` pixels one above the other, on one x, each with its label above it.
+
+    Beside the axis, long names of small panels would run into one another. The first label has its place
+    inside the plot: a phone's legend takes all that is above.
+    """
+    n, gap = len(labels), 0.22 / len(labels)
+    figure = make_subplots(rows=n, cols=1, shared_xaxes=True)
+    figure.update_layout(template=theme.template())
+    tall = (1.0 - 24 / (PANEL * n) - gap * (n - 1)) / n
+    for row, label in enumerate(labels, 1):
+        low = (n - row) * (tall + gap)
+        figure.update_yaxes(domain=[low, low + tall], row=row, col=1)
+        figure.add_annotation(
+            text=f"<b>{plotly_text(label)}</b>", x=0, xref="paper", xanchor="left", showarrow=False,
+            y=low + tall, yref="paper", yanchor="bottom", font={"size": 12, "color": theme.INK},
+        )  # fmt: skip
+    return figure
+
+
+def log_axis(low: float, high: float) -> dict[str, Any]:
+    """Plotly's log axis from `low` to `high`, both above 0, with a little room.
+
+    Ticks at 1, 2 and 5 times powers of ten, beyond two decades at the powers: plotly's own choice leaves
+    less than a decade without any.
+    """
+    first, last = float(np.log10(low)), float(np.log10(high))
+    pad = 0.08 * max(last - first, 0.5)
+    bases = (1,) if last - first > 2 else (1, 2, 5)
+    ticks = [base * 10.0**power for power in range(-9, 16) for base in bases]
+    shown = [tick for tick in ticks if first - pad <= np.log10(tick) <= last + pad]
+    return {
+        "type": "log", "range": [first - pad, last + pad], "tickvals": shown,
+        "ticktext": [number(tick) for tick in shown],
+    }  # fmt: skip
 
 
 def add_line(
