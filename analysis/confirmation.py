@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.results import Study
-from analysis.stats import Estimate, student
+from analysis.stats import Estimate, Floats, student
 
 TEST = "accuracy_test"
 
@@ -66,8 +66,14 @@ class Configuration:
 
     def gain(self, other: Configuration, metric: str) -> Estimate:
         """Mean of the differences self - other between runs of the same seed, with its 95 % t interval."""
+        mine, theirs = self.pairs(other, metric)
+        return student(mine - theirs)
+
+    def pairs(self, other: Configuration, metric: str) -> tuple[Floats, Floats]:
+        """The values [n] of both for every seed that either has, in one order; NaN where one is missing."""
         mine, theirs = (pd.Series(part._values(metric), part.runs.index) for part in (self, other))
-        return student((mine - theirs).to_numpy(dtype=float))  # aligned by seed, NaN where one is missing
+        mine, theirs = mine.align(theirs)
+        return mine.to_numpy(dtype=float), theirs.to_numpy(dtype=float)
 
     def _values(self, metric: str) -> np.ndarray[Any, np.dtype[np.float64]]:
         if metric not in self.runs:

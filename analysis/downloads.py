@@ -94,8 +94,6 @@ def _fitted(key: str, title: str, frame: pd.DataFrame, source: str, order: pd.Se
     told = shape
     if left > 0:
         kept = f"{text.count(keep, 'trial')} of {len(known):,}"
-        told += (
-            f": {kept}, those of the front, the reference arms and the confirming runs first, then by number"
-        )
+        told += f": {kept}, first of the front, the reference arms and the confirming runs, then by number"
         told += f"; {left:,} are left out to keep this page small, and are in {source}"
     return Download(key, title, told, file, content)

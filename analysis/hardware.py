@@ -103,8 +103,8 @@ def _point(row: Mapping[Any, Any], kind: str, study: Study, weights: float) -> P
     named = study.lists.get(int(row["number"]), {}).get("chips")
     return Point(
         int(row["number"]), str(row["scheduler"]), kind, number(row[study.sparsity]),
-        number(row[study.accuracy]), needs, number(row.get("synops")), number(row.get("macs")), number(row.get("energy_nj")),
-        chips=None if named is None else frozenset(map(str, named)),
+        number(row[study.accuracy]), needs, number(row.get("synops")), number(row.get("macs")),
+        number(row.get("energy_nj")), chips=None if named is None else frozenset(map(str, named)),
     )  # fmt: skip
 
 

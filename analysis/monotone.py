@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,18 +63,22 @@ def enough(x: Floats) -> bool:
     return len(x) >= LEAST and len(np.unique(x)) >= DISTINCT
 
 
-def needed(x: Floats, y: Floats, level: float, rng: np.random.Generator) -> Estimate:
-    """The x at which the fitted curve of `y` on `x` [n] reaches `level`, with its 95 % bootstrap interval.
+def needed(x: Floats, y: Floats, levels: Sequence[float], rng: np.random.Generator) -> dict[float, Estimate]:
+    """By level, the x at which the fitted curve of `y` on `x` [n] reaches it, with a 95 % bootstrap interval.
 
-    Pairs are drawn together. A resample that never reaches the level counts as infinite: an upper end that
-    is infinite means that the level was not reached for sure. Value NaN where the fit does not reach it; no
-    interval there. Percentile bootstrap, Efron and Tibshirani 1993, chapter 13.
+    Pairs are drawn together, once for all levels. A resample that never reaches a level counts as infinite:
+    an upper end that is infinite means that the level was not reached for sure. Value NaN where the fit does
+    not reach it; no interval there. Percentile bootstrap, Efron and Tibshirani 1993, chapter 13.
     """
-    value, n = rising(x, y).reaches(level), len(x)
-    if not np.isfinite(value):
-        return Estimate(value, float("nan"), float("nan"), n)
+    n, curve = len(x), rising(x, y)
     drawn = (rng.integers(0, n, n) for _ in range(max(100, min(RESAMPLES, 400_000 // n))))
-    values = np.array([rising(x[rows], y[rows]).reaches(level) for rows in drawn])
-    values = np.where(np.isnan(values), np.inf, values)
-    low, high = np.quantile(values, [0.025, 0.975], method="nearest")
-    return Estimate(value, float(low), float(high), n)
+    fits = [rising(x[rows], y[rows]) for rows in drawn]
+    found = {}
+    for level in levels:
+        value, low, high = curve.reaches(level), float("nan"), float("nan")
+        if np.isfinite(value):
+            values = np.array([fit.reaches(level) for fit in fits])
+            values = np.where(np.isnan(values), np.inf, values)
+            low, high = np.quantile(values, [0.025, 0.975], method="nearest").tolist()
+        found[level] = Estimate(value, low, high, n)
+    return found

@@ -16,6 +16,7 @@ from analysis.results import Study
 from analysis.sections.base import CurveData
 from analysis.theme import Style
 
+REST = 20  # a live page is loaded anew for at most a twentieth of the time
 REFRESH_S = 15  # a live page comes again no sooner, however fast it loads
 DIGITS = 5  # significant digits of a drawn curve: a pixel in a plot of 1000 takes three
 
@@ -67,4 +68,9 @@ def live(study: Study) -> dict[str, int]:
         known = trials[name].dropna() if name in trials else trials["number"].iloc[:0]
         return round(float(known.max())) if len(known) else 0
 
-    return {"seconds": REFRESH_S, "last": highest("ended_at"), "longest": highest("train_wall_s")}
+    return {
+        "seconds": REFRESH_S,
+        "rest": REST,
+        "last": highest("ended_at"),
+        "longest": highest("train_wall_s"),
+    }

@@ -23,7 +23,7 @@ def _gains(points: ArrayLike, maximize: Sequence[bool]) -> Floats:
     return gains
 
 
-class _Stairs:
+class Stairs:
     """The region below a set of points (x, y): its corners, x rising and y falling.
 
     One insertion costs a binary search and the removal of the corners that it covers, so that n insertions
@@ -72,7 +72,7 @@ def non_dominated(points: ArrayLike, maximize: Sequence[bool]) -> NDArray[np.boo
         best = np.maximum.accumulate(rows[:, 1])
         kept = np.append(True, rows[1:, 1] > best[:-1])
     else:
-        stairs = _Stairs()
+        stairs = Stairs()
         kept = np.array([stairs.add(y, z) is not None for _, y, z in rows.tolist()])
     front[front] = kept[place.reshape(-1)]
     return front
@@ -95,7 +95,7 @@ def hypervolume(points: ArrayLike, reference: ArrayLike, maximize: Sequence[bool
     heights = boxes[:, -1]
     if boxes.shape[1] == 2:
         return float(np.maximum.accumulate(boxes[:, 0]) @ (heights - np.append(heights[1:], 0.0)))
-    stairs = _Stairs()
+    stairs = Stairs()
     # What a point adds to the area counts from its own height down to the reference.
     return float(sum((stairs.add(x, y) or 0.0) * z for x, y, z in boxes.tolist()))
 

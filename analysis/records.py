@@ -12,6 +12,7 @@ from analysis.files import LINE_LIMIT, StudyError, inside, pieces, too_long, who
 
 __all__ = ["StudyError"]  # everybody imports it from here
 FORMAT = 1
+DEEPEST = 64  # levels of nesting; Python gives up at a thousand, in the middle of a section
 LARGEST = 2**53  # whole numbers up to here are exact in a report's scripts
 Record = dict[str, Any]
 Piece = Callable[[bytes], Any]
@@ -34,8 +35,23 @@ def decode(text: str) -> Any:
         value = _DECODER.decode(text)
     except RecursionError:
         raise ValueError("nested too deeply") from None
+    if text.count("[") + text.count("{") > DEEPEST and _deep(value):
+        raise ValueError("nested too deeply")
     # Half a surrogate pair is JSON and no text: the report could not be written.
     return _mended(value) if _SURROGATE.search(text) else value
+
+
+def _deep(value: Any) -> bool:
+    """Whether lists and mappings stand in each other more than `DEEPEST` times."""
+    level = [value]
+    for _ in range(DEEPEST):
+        level = [
+            item
+            for parent in level
+            if isinstance(parent, list | dict)
+            for item in (parent.values() if isinstance(parent, dict) else parent)
+        ]
+    return any(isinstance(item, list | dict) for item in level)
 
 
 def _mended(value: Any) -> Any:

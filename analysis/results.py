@@ -26,10 +26,10 @@ class Study:
     `info`: study.json as it stands. `trials`: one row per ended trial, by number; `kind` is one of
     `trial_rows.KINDS`, the last epoch's metrics and the objective values are columns under their own names,
     `violations` maps a constraint to how far it is missed (above 0; NaN where unknown). `epochs`: one row
-    per trial and epoch, by both. `models`: one row per stored network (number, accuracy_test, nonzero_weights). `notices`: what
-    the reader of the report must know about how the files were read. `lists`: by trial, the last epoch's
-    metrics that are lists (`layer_*`, `node_*`: one entry per name in study.json's network; `chips`), as
-    they stand in the file.
+    per trial and epoch, by both. `models`: one row per stored network (number, accuracy_test,
+    nonzero_weights). `notices`: what the reader of the report must know about how the files were read.
+    `lists`: by trial, the last epoch's metrics that are lists (`layer_*`, `node_*`: one entry per name in
+    study.json's network; `chips`), as they stand in the file.
     """
 
     info: Record

@@ -36,7 +36,9 @@ class Runs:
         if not ((numbers[1:] > numbers[:-1]) | (same & (count[1:] >= count[:-1]))).all():
             ordered = epochs.sort_values(["number", "epoch"], kind="stable", ignore_index=True)
             return cls.of(ordered)
-        starts = np.flatnonzero(np.concatenate([[True], ~same])) if len(numbers) else np.array([], int)
+        if not len(numbers):
+            return cls(epochs, np.array([]), {})
+        starts = np.flatnonzero(np.concatenate([[True], ~same]))
         ends = np.append(starts[1:], len(numbers))
         bounds = {
             number: (start, end)
@@ -44,7 +46,7 @@ class Runs:
                 numbers[starts].tolist(), starts.tolist(), ends.tolist(), strict=True
             )
         }
-        last = np.repeat(count[ends - 1], ends - starts) if len(numbers) else count
+        last = np.repeat(count[ends - 1], ends - starts)
         progress = count / np.where(last > 0, last, 1.0)
         if "progress" in epochs:
             told = epochs["progress"].to_numpy(dtype=np.float64)

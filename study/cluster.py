@@ -7,8 +7,10 @@ import logging
 import os
 import secrets
 import shutil
+import signal
 import socket
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -91,7 +93,8 @@ def running(address: str | None) -> Iterator[int]:
     import ray
 
     try:
-        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+        with _interruptible():
+            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
     except (ConnectionError, RuntimeError, ValueError) as error:
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ConfigError([f"address: {address} accepts connections but Ray cannot join: {first}"]) from None
@@ -99,6 +102,23 @@ def running(address: str | None) -> Iterator[int]:
         yield int(ray.cluster_resources().get("CPU", 0))
     finally:
         ray.shutdown()
+
+
+def terminate_like_interrupt() -> None:
+    """SIGTERM ends this process as Ctrl-C does."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """The start of Ray, which makes SIGTERM a silent ``sys.exit`` and leaves it so."""
+    try:
+        yield
+    except SystemExit:
+        raise KeyboardInterrupt from None
+    finally:
+        terminate_like_interrupt()
 
 
 def _has_token() -> bool:
@@ -154,22 +174,23 @@ def _local() -> Iterator[int]:
 
         cpus = cores()
         try:
-            ray.init(
-                address="local",
-                num_cpus=cpus,
-                include_dashboard=False,
-                log_to_driver=False,
-                logging_level=logging.ERROR,
-                # Trials exchange rows, not tensors; the default takes 30 % of memory.
-                object_store_memory=256 * 2**20,
-                _temp_dir=str(scratch),
-                # Never more processes starting than cores: without the limit Ray at times starts a second set
-                # while the first is importing, and both take twice as long.
-                _system_config={
-                    "preload_python_modules": PRELOAD,
-                    "worker_maximum_startup_concurrency": cpus,
-                },
-            )
+            with _interruptible():
+                ray.init(
+                    address="local",
+                    num_cpus=cpus,
+                    include_dashboard=False,
+                    log_to_driver=False,
+                    logging_level=logging.ERROR,
+                    # Trials exchange rows, not tensors; the default takes 30 % of memory.
+                    object_store_memory=256 * 2**20,
+                    _temp_dir=str(scratch),
+                    # Never more processes starting than cores: without the limit Ray at times starts a second
+                    # set while the first is importing, and both take twice as long.
+                    _system_config={
+                        "preload_python_modules": PRELOAD,
+                        "worker_maximum_startup_concurrency": cpus,
+                    },
+                )
         except Exception as error:  # Ray's own, of no class: it waits for its raylet for 30 s and no longer
             why = str(error).strip().partition(". ")[0] or type(error).__name__
             raise ConfigError([f"Ray did not start ({why}); is the machine overloaded? Try again"]) from None

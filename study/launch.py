@@ -170,6 +170,10 @@ def _check_output(study_spec: StudySpec, *, resume: bool) -> None:
         if os.access(existing, os.W_OK)
         else "is not writable"
     )
+    if why and folder.exists():
+        raise ConfigError(
+            [f"--resume: {folder} {why}; make it so, or copy the study elsewhere and name that with --output"]
+        )
     if why:
         raise ConfigError(
             [f"output: {folder} cannot be made: {existing} {why}; choose another with --output"]
@@ -202,4 +206,5 @@ def _dry_run(study_spec: StudySpec, console: Console) -> None:
 
 
 if __name__ == "__main__":
+    cluster.terminate_like_interrupt()
     sys.exit(main(sys.argv[1:]))

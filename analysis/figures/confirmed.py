@@ -3,75 +3,77 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import plotly.graph_objects as go
 
-from analysis import pareto, theme
+from analysis import theme
 from analysis.confirmation import TEST, Configuration
 from analysis.figures.axis import Axis
+from analysis.figures.hover import TRIALS
 from analysis.outcome import Outcome
 from analysis.results import Study
 from analysis.stats import Estimate
 from analysis.text import by_unit, count, estimate, finite, percent, plotly_text, points, ratio_name, short
 from analysis.theme import Style
 
+Corners = tuple[tuple[float, float], ...]
+
 
 @dataclass(frozen=True)
 class Mean:
-    """A confirmed configuration: means over fresh seeds (fractions) with 95 % intervals.
+    """A confirmed configuration: means over fresh seeds with 95 % intervals; `at`: by metric of an axis.
 
-    `lucky`: sparsity and accuracy of the trial that it was chosen for. `hover` is plotly's HTML subset.
+    `lucky`, `lucky_at`: accuracy and axes of the trial that it was chosen for. `hover`: plotly's HTML subset.
     """
 
     number: int
     scheduler: str
     reference: bool
-    sparsity: Estimate
+    feasible: bool
     accuracy: Estimate
-    lucky: tuple[float, float]
+    at: Mapping[str, Estimate]
+    lucky: float
+    lucky_at: Mapping[str, float]
     hover: str
 
 
 @dataclass(frozen=True)
 class MeansInfo:
-    """The means, reference arms included, and the corners of the confirmed front's staircase."""
+    """The means, reference arms included."""
 
     means: tuple[Mean, ...] = ()
-    steps: tuple[tuple[float, float], ...] = ()
+
+    def of(self, number: int) -> Mean | None:
+        """The mean of the configuration that was chosen for this trial."""
+        return next((mean for mean in self.means if mean.number == number), None)
 
 
-def means_info(study: Study, outcome: Outcome) -> MeansInfo:
-    """Configurations with known mean accuracy and sparsity."""
+def means_info(study: Study, outcome: Outcome, metrics: Sequence[str]) -> MeansInfo:
+    """Configurations with known mean accuracy and sparsity; `metrics`: of the axes."""
     means = [
         Mean(
             number=part.number,
             scheduler=str(part.row["scheduler"]),
             reference=part.is_reference,
-            sparsity=part.mean(study.sparsity),
+            feasible=part.feasible,
             accuracy=part.mean(study.accuracy),
-            lucky=(float(part.row[study.sparsity]), float(part.row[study.accuracy])),
-            hover=_describe(part, study),
+            at={name: part.mean(name) for name in metrics},
+            lucky=float(part.row[study.accuracy]),
+            lucky_at={name: float(part.row[name]) for name in metrics},
+            hover=_describe(part, study, metrics),
         )
         for part in outcome.configurations
     ]
-    means = [mean for mean in means if finite(mean.accuracy.value) and finite(mean.sparsity.value)]
-    front = [
-        (mean.sparsity.value, mean.accuracy.value) for mean in means if mean.number in outcome.confirmed_front
-    ]
-    low = (
-        min([study.worst(study.sparsity), *(x for x, _ in front)]),
-        min([study.worst(study.accuracy), *(y for _, y in front)]),
-    )
-    corners = pareto.staircase(front, low)
-    return MeansInfo(tuple(means), tuple((float(x), float(y)) for x, y in corners))
+    known = [mean for mean in means if finite(mean.accuracy.value) and finite(mean.at[study.sparsity].value)]
+    return MeansInfo(tuple(known))
 
 
-def _describe(part: Configuration, study: Study) -> str:
+def _describe(part: Configuration, study: Study, metrics: Sequence[str]) -> str:
     what = f"reference {ratio_name(part.row)}" if part.is_reference else ratio_name(part.row)
     lines = [f"<b>trial {part.number}, confirmed</b>, {plotly_text(short(what, 40))}"]
-    for metric in study.shown:
+    for metric in dict.fromkeys([*study.shown, *metrics]):
         mean, head = part.mean(metric), plotly_text(study.label(metric))
         fraction = study.unit(metric) == "fraction"
         shown = (
@@ -88,27 +90,30 @@ def _describe(part: Configuration, study: Study) -> str:
     return "<br>".join(lines)
 
 
-def draw_means(figure: go.Figure, info: MeansInfo, styles: dict[str, Style], axis: Axis, low: float) -> None:
+def draw_means(
+    figure: go.Figure, info: MeansInfo, styles: dict[str, Style], axis: Axis, steps: Corners, low: float
+) -> None:
     """Dotted lines from the search's value to the mean, the confirmed front, the means with error bars.
 
-    `low`: accuracy at the foot of the vertical axis; a mean below it sits on the lower edge. Reference arms
-    get their bars here and their mark from the front's own drawing.
+    `steps`: corners of the confirmed front. `low`: accuracy at the foot of the vertical axis; a mean below it
+    sits on the lower edge. Reference arms get their bars here and their mark from the front's own drawing.
     """
     if not info.means:
         return
-    tried = [mean for mean in info.means if not mean.reference]
-    ways = [(mean.lucky, (mean.sparsity.value, mean.accuracy.value)) for mean in tried]
-    ways = [way for way in ways if all(map(math.isfinite, way[0]))]
-    x = [at for (left, _), (right, _) in ways for at in (axis.x(left), axis.x(right), None)]
-    y = [at for (_, low), (_, high) in ways for at in (100 * low, 100 * high, None)]
+    x, y = [], []
+    for mean in info.means:
+        if not mean.reference:
+            x += [axis.x(mean.lucky_at[axis.metric]), axis.x(mean.at[axis.metric].value), None]
+            y += [100 * mean.lucky, 100 * mean.accuracy.value, None]
     dotted = {"color": theme.SOFT, "width": 1, "dash": "dot"}
     figure.add_scatter(
         x=x, y=y, mode="lines", line=dotted, hoverinfo="skip", name="optimism", showlegend=False
     )
-    if info.steps:
-        edge = {"x": [axis.x(x) for x, _ in info.steps], "y": [100 * y for _, y in info.steps]}
-        line = {"color": theme.INK, "width": 1.5}
-        figure.add_scatter(**edge, mode="lines", line=line, hoverinfo="skip", name="confirmed front")
+    line = {"color": theme.INK, "width": 1.5}
+    figure.add_scatter(
+        x=[axis.x(at) for at, _ in steps], y=[100 * at for _, at in steps], mode="lines", line=line,
+        hoverinfo="skip", name="confirmed front", showlegend=bool(steps),
+    )  # fmt: skip
     # By schedule: an error bar has one colour in a trace.
     for name, style in styles.items():
         for reference in (False, True):
@@ -120,7 +125,7 @@ def draw_means(figure: go.Figure, info: MeansInfo, styles: dict[str, Style], axi
 def _points(
     figure: go.Figure, means: Sequence[Mean], style: Style, reference: bool, axis: Axis, low: float
 ) -> None:
-    spans = [(mean.sparsity, mean.accuracy) for mean in means]
+    spans = [(mean.at[axis.metric], mean.accuracy) for mean in means]
     figure.add_scatter(
         x=[axis.x(s.value) for s, _ in spans],
         y=[100 * max(a.value, low) for _, a in spans],
@@ -133,6 +138,7 @@ def _points(
             "line": {"width": 0 if reference else 2.5, "color": style.color},
         },
         hoverinfo="skip" if reference else "text", hovertext=[mean.hover for mean in means],
+        customdata=[mean.number for mean in means], meta=TRIALS,
     )  # fmt: skip
 
 
@@ -143,7 +149,7 @@ def _bars(spans: Sequence[tuple[float, float, float]], style: Style) -> dict[str
         return [value if math.isfinite(value) else 0.0 for value in values]
 
     return {
-        "type": "data", "symmetric": False, "color": style.color, "thickness": 1.5, "width": 4,
+        "type": "data", "symmetric": False, "color": style.color, "thickness": 1.25, "width": 3,
         "array": length([max(a, b) - value for value, a, b in spans]),
         "arrayminus": length([value - min(a, b) for value, a, b in spans]),
     }  # fmt: skip

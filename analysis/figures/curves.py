@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from analysis.figures.chosen import arms, best_few
-from analysis.figures.panels import Line, Metric, add_line, add_picked, figure_of
+from analysis.figures.panels import Line, Metric, add_line, figure_of
 from analysis.outcome import Outcome
 from analysis.results import Study
 from analysis.runs import Floats, Runs
@@ -86,15 +86,14 @@ def draw_curves(info: CurvesInfo, styles: dict[str, Style]) -> go.Figure:
         bold = curve.number == info.picked and not curve.reference
         add_line(figure, curve, info.panels, styles[curve.scheduler], key not in seen, bold)
         seen.add(key)
-    add_picked(figure, info.panels)
     return figure
 
 
 def curves_to_pick(
-    study: Study, outcome: Outcome, runs: Runs, panels: tuple[Metric, ...]
+    study: Study, outcome: Outcome, runs: Runs, panels: tuple[Metric, ...], room: int = BYTES
 ) -> dict[int, Floats]:
     """By trial, [1 + panels, epochs] of progress and each panel's metric: the front, what was confirmed, the
-    arms, then the others by number, while they fit into `BYTES`.
+    arms, then the others by number, while they fit into `room` bytes.
 
     Where not all of a trial's epochs do, every k-th is kept, and the last. Values are rounded to what a
     screen can show: fractions to 1e-4, others to four digits.
@@ -105,9 +104,9 @@ def curves_to_pick(
         number for number in dict.fromkeys([*first, *outcome.trials["number"].tolist()]) if number in runs
     ]
     rows = sum(end - start for start, end in runs.bounds.values())
-    thin = rows * (1 + len(panels)) * _VALUE > BYTES
+    thin = rows * (1 + len(panels)) * _VALUE > room
     found: dict[int, Floats] = {}
-    left = BYTES
+    left = room
     for number in order:
         u = runs.u(number)
         keep = np.arange(len(u) - 1, -1, -max(1, -(-len(u) // EPOCHS)) if thin else -1)[::-1]

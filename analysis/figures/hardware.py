@@ -6,18 +6,17 @@ from collections.abc import Sequence
 
 import numpy as np
 import plotly.graph_objects as go
-from plotly.subplots import make_subplots
 
 from analysis import theme
 from analysis.figures.chosen import spread
 from analysis.figures.hover import TRIALS
+from analysis.figures.panels import log_axis, stacked
 from analysis.hardware import WORDS, Chip, Point
 from analysis.text import number, percent, plotly_text, short
 from analysis.theme import Style
 
 MOST = 24  # columns of the matrix
 ROW = 25  # pixels
-PANEL = 170
 
 
 def columns_of(points: Sequence[Point]) -> list[Point]:
@@ -103,15 +102,9 @@ def cost(point: Point, field: str) -> float:
 def draw_costs(points: Sequence[Point], styles: dict[str, Style], x_title: str) -> go.Figure:
     """One log panel per cost over sparsity; a mark per network of the front, a dotted line for dense."""
     panels = panels_of(points)
-    figure = make_subplots(rows=len(panels), cols=1, shared_xaxes=True, vertical_spacing=0.2 / len(panels))
-    figure.update_layout(template=theme.template())
+    figure = stacked([label for _, label in panels])
     front = [point for point in points if point.kind == "front"]
     for row, (field, label) in enumerate(panels, 1):
-        axis = "" if row == 1 else str(row)
-        figure.add_annotation(
-            text=f"<b>{label}</b>", x=0, xref="paper", xanchor="left", showarrow=False, y=1,
-            yref=f"y{axis} domain", yanchor="bottom", font={"size": 12, "color": theme.INK},
-        )  # fmt: skip
         for name in dict.fromkeys(sorted(point.scheduler for point in front)):
             those = [point for point in front if point.scheduler == name and cost(point, field) > 0]
             figure.add_scatter(
@@ -132,20 +125,9 @@ def draw_costs(points: Sequence[Point], styles: dict[str, Style], x_title: str) 
                 row=row, col=1,
             )  # fmt: skip
         values = [cost(point, field) for point in front if cost(point, field) > 0] + levels
-        low, high = np.log10(min(values)), np.log10(max(values))
-        pad = 0.08 * max(high - low, 0.5)
-        # Within one decade plotly labels only 2 and 5 beside the power: name the steps ourselves.
-        ticks = [base * 10.0**power for power in range(-6, 13) for base in (1, 2, 5)]
-        shown = [tick for tick in ticks if low - pad <= np.log10(tick) <= high + pad]
-        if high - low > 2:
-            shown = [tick for tick in shown if f"{tick:e}".startswith("1.")]
-        figure.update_yaxes(
-            type="log", range=[low - pad, high + pad], tickvals=shown, ticktext=[number(t) for t in shown],
-            row=row, col=1,
-        )  # fmt: skip
+        figure.update_yaxes(log_axis(min(values), max(values)), row=row, col=1)
     figure.update_xaxes(ticksuffix=" %")
     figure.update_xaxes(title={"text": plotly_text(x_title)}, row=len(panels), col=1)
-    figure.update_layout(legend={"y": 1.0 + 26 / (PANEL * len(panels))}, margin={"t": 52})
     return figure
 
 

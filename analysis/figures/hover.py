@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from analysis.results import Study
@@ -12,11 +12,16 @@ TRIALS = "trials"  # the `meta` of a trace whose points are trials
 _MOST = 8
 
 
-def describe(row: Mapping[Any, Any], study: Study) -> str:
-    """Name, objectives, parameters and time of one row of the trials frame; everything foreign is escaped."""
+def describe(row: Mapping[Any, Any], study: Study, more: Iterable[str] = ()) -> str:
+    """Name, objectives, parameters and time of one row of the trials frame; everything foreign is escaped.
+
+    `more`: further metrics to tell. A stopped trial tells why it was stopped: the values are its last ones.
+    """
     name = f"reference {row['name']}" if row["kind"] == "reference" and row["name"] else row["scheduler"]
     lines = [f"<b>trial {int(row['number'])}</b>, {plotly_text(short(name, 40))}"]
-    for metric in study.shown:
+    if row["state"] == "PRUNED":
+        lines.append(f"stopped: {plotly_text(short(row['error'] or 'early', 60))}; last values:")
+    for metric in dict.fromkeys([*study.shown, *more]):
         lines.append(f"{plotly_text(study.label(metric))} {by_unit(row.get(metric), study.unit(metric))}")
     if finite(row["threshold_ratio"]):
         lines.append(f"{RATIO} {number(row['threshold_ratio'])}")

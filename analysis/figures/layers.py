@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from analysis import theme
 from analysis.figures.chosen import spread
 from analysis.figures.hover import TRIALS
+from analysis.figures.panels import log_axis
 from analysis.outcome import Outcome
 from analysis.results import Study
 from analysis.stats import Floats
@@ -137,7 +138,10 @@ def views(info: LayersInfo, styles: dict[str, Style]) -> list[tuple[str, go.Figu
         axis: dict[str, Any] = {"ticksuffix": " %", "title": {"text": "Sparsity of the layer"}}
         found.append(("Sparsity", _draw(info, styles, "sparsity", info.layers, axis, 100.0)))
     if any(np.isfinite(one.synapses).any() for one in info.front):
-        axis = {"type": "log", "dtick": 1, "title": {"text": "Synapses left in the layer"}}
+        networks = [*([info.dense] if info.dense else []), *info.front]
+        values = np.concatenate([one.synapses for one in networks])
+        values = np.maximum(values[np.isfinite(values)], 0.5)
+        axis = log_axis(values.min(), values.max()) | {"title": {"text": "Synapses left in the layer"}}
         found.append(("Synapses", _draw(info, styles, "synapses", info.layers, axis, 1.0)))
     if any(np.isfinite(one.rate).any() for one in info.front):
         axis = {

@@ -13,7 +13,7 @@ from plotly.subplots import make_subplots
 from analysis import theme
 from analysis.figures.hover import template_text
 from analysis.runs import Floats
-from analysis.text import plotly_text
+from analysis.text import number, plotly_text
 from analysis.theme import Style
 
 PANEL = 165  # pixels
@@ -42,23 +42,50 @@ def percent(unit: str | None) -> bool:
 
 
 def figure_of(panels: Sequence[Metric]) -> go.Figure:
-    """Empty panels; axes number 1 + i (x, x2, ...; y, y2, ...) belong to panel i."""
-    figure = make_subplots(rows=len(panels), cols=1, shared_xaxes=True, vertical_spacing=0.22 / len(panels))
-    figure.update_layout(template=theme.template())
-    for row, (_, label, unit) in enumerate(panels, 1):
-        suffix = " %" if percent(unit) else ""
-        figure.update_yaxes(ticksuffix=suffix, nticks=5, row=row, col=1)
-        # Beside the axis, long names of small panels would run into one another.
-        axis = "" if row == 1 else str(row)
-        figure.add_annotation(
-            text=f"<b>{plotly_text(label)}</b>", x=0, xref="paper", xanchor="left", showarrow=False,
-            y=1, yref=f"y{axis} domain", yanchor="bottom", font={"size": 12, "color": theme.INK},
-        )  # fmt: skip
+    """Empty panels over progress; axes number 1 + i (x, x2, ...; y, y2, ...) belong to panel i."""
+    figure = stacked([label for _, label, _ in panels])
+    for row, (_, _, unit) in enumerate(panels, 1):
+        figure.update_yaxes(ticksuffix=" %" if percent(unit) else "", nticks=5, row=row, col=1)
     figure.update_xaxes(range=[0, 1.005])
     figure.update_xaxes(title={"text": "Training progress u"}, row=len(panels), col=1)
-    # One row of names above the first panel's own.
-    figure.update_layout(legend={"y": 1.0 + 26 / (PANEL * len(panels))}, margin={"t": 52})
     return figure
+
+
+def stacked(labels: Sequence[str]) -> go.Figure:
+    """Panels of `PANEL` pixels one above the other, on one x, each with its label above it.
+
+    Beside the axis, long names of small panels would run into one another. The first label has its place
+    inside the plot: a phone's legend takes all that is above.
+    """
+    n, gap = len(labels), 0.22 / len(labels)
+    figure = make_subplots(rows=n, cols=1, shared_xaxes=True)
+    figure.update_layout(template=theme.template())
+    tall = (1.0 - 24 / (PANEL * n) - gap * (n - 1)) / n
+    for row, label in enumerate(labels, 1):
+        low = (n - row) * (tall + gap)
+        figure.update_yaxes(domain=[low, low + tall], row=row, col=1)
+        figure.add_annotation(
+            text=f"<b>{plotly_text(label)}</b>", x=0, xref="paper", xanchor="left", showarrow=False,
+            y=low + tall, yref="paper", yanchor="bottom", font={"size": 12, "color": theme.INK},
+        )  # fmt: skip
+    return figure
+
+
+def log_axis(low: float, high: float) -> dict[str, Any]:
+    """Plotly's log axis from `low` to `high`, both above 0, with a little room.
+
+    Ticks at 1, 2 and 5 times powers of ten, beyond two decades at the powers: plotly's own choice leaves
+    less than a decade without any.
+    """
+    first, last = float(np.log10(low)), float(np.log10(high))
+    pad = 0.08 * max(last - first, 0.5)
+    bases = (1,) if last - first > 2 else (1, 2, 5)
+    ticks = [base * 10.0**power for power in range(-9, 16) for base in bases]
+    shown = [tick for tick in ticks if first - pad <= np.log10(tick) <= last + pad]
+    return {
+        "type": "log", "range": [first - pad, last + pad], "tickvals": shown,
+        "ticktext": [number(tick) for tick in shown],
+    }  # fmt: skip
 
 
 def add_line(
@@ -67,7 +94,7 @@ def add_line(
     """One trace per panel; arms thin, `bold` thick. `named`: the legend tells it."""
     arm = ", arm" if line.reference and line.scheduler != "dense" else ""
     width = 3.2 if bold else 1.1 if line.reference and line.scheduler != "dense" else 1.9
-    who = f"<b>trial {line.number}</b>, {template_text(style.label)}{arm}<br>"
+    who = f"<b>trial {line.number}</b><br>"  # plotly sets the trace's name beside it
     for row, (name, label, unit) in enumerate(panels, 1):
         scaled = (100.0 if percent(unit) else 1.0) * line.values[name]
         shown = "%{y:.1f} %" if percent(unit) else "%{y:.3g}"
@@ -77,19 +104,8 @@ def add_line(
             opacity=1.0 if bold or line.reference else 0.75,
             name=plotly_text(style.label) + arm, legendgroup=plotly_text(line.scheduler) + arm,
             showlegend=named and row == 1,
-            hovertemplate=f"{who}{template_text(label)} {shown} at u = %{{x:.2f}}<extra></extra>",
+            hovertemplate=f"{who}{template_text(label)} {shown} at u = %{{x:.2f}}",
             row=row, col=1,
-        )  # fmt: skip
-
-
-def add_picked(figure: go.Figure, panels: Sequence[Metric]) -> None:
-    """The empty traces, last in each panel, that the page fills with the trial that a reader picks."""
-    for row, (_, label, unit) in enumerate(panels, 1):
-        shown = "%{y:.1f} %" if percent(unit) else "%{y:.3g}"
-        figure.add_scatter(
-            x=[], y=[], mode="lines", name="picked", showlegend=False,
-            line={"color": theme.INK, "width": 3.2},
-            hovertemplate=f"{template_text(label)} {shown} at u = %{{x:.2f}}<extra></extra>", row=row, col=1,
         )  # fmt: skip
 
 
@@ -108,7 +124,7 @@ def add_band(
     figure.add_scatter(
         x=at.tolist(), y=middle.tolist(), mode="lines", name=plotly_text(style.label), showlegend=named,
         line={"color": style.color, "width": 2.2, "dash": style.dash},
-        hovertemplate=f"{told} %{{y:.3g}}{unit} at u = %{{x:.2f}}<extra></extra>", **shared,
+        hovertemplate=f"{told} %{{y:.3g}}{unit} at u = %{{x:.2f}}", **shared,
     )  # fmt: skip
 
 

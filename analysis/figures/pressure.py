@@ -76,7 +76,7 @@ def draw_pressure(found: tuple[Pressure, ...], styles: dict[str, Style], relativ
             name=plotly_text(style.label) + (", arm" if line.reference else ""),
             legendgroup=plotly_text(line.scheduler) + str(line.reference),
             showlegend=f"{line.scheduler} {line.reference}" not in seen,
-            hovertemplate=f"<b>trial {line.number}</b><br>u = %{{x:.2f}}: %{{y:.3g}}<extra></extra>",
+            hovertemplate=f"<b>trial {line.number}</b><br>u = %{{x:.2f}}: %{{y:.3g}}",
         )  # fmt: skip
         seen.add(f"{line.scheduler} {line.reference}")
     title = f"L1 pressure / ({RATIO})" if relative else "L1 pressure (weight per learning rate)"

@@ -149,7 +149,7 @@ def draw_bands(info: SpinesInfo, styles: dict[str, Style], traces: int) -> go.Fi
     for band in info.bands:
         style = styles[band.scheduler]
         for row, (name, label, _) in enumerate(info.panels, 1):
-            told = f"<b>{template_text(style.label)}</b>, n = {band.n}<br>{template_text(label)} median"
+            told = f"<b>n = {band.n}</b><br>{template_text(label)} median"
             add_band(figure, info.u, band.quartiles[name], row, style, row == 1, told, " %")
     return _padded(figure, traces)
 

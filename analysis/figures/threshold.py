@@ -112,8 +112,7 @@ def _relation(
     x, y = (np.array([getattr(mark, name) for mark in feasible]) for name in ("ratio", "sparsity"))
     if not enough(x):
         return Relation(rho, None, {}, len(feasible))
-    needs = {level: needed(x, y, level, rng) for level in LEVELS}
-    return Relation(rho, rising(x, y), needs, len(feasible))
+    return Relation(rho, rising(x, y), needed(x, y, LEVELS, rng), len(feasible))
 
 
 def _rho(marks: list[ThresholdMark], rng: np.random.Generator) -> stats.Estimate:

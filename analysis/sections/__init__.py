@@ -11,11 +11,13 @@ from analysis.sections.front import front
 from analysis.sections.hardware import hardware
 from analysis.sections.layers import layers
 from analysis.sections.making import making
+from analysis.sections.search import search
 from analysis.sections.shapes import shapes
 from analysis.sections.spines import spines
 from analysis.sections.threshold import threshold
 from analysis.sections.trials import trials
 
 SECTIONS: list[SectionMaker] = [
-    answer, front, attainment, shapes, threshold, curves, spines, layers, hardware, failures, trials, making,
+    answer, front, attainment, shapes, threshold, curves, spines, layers, hardware,
+    search, failures, trials, making,
 ]  # fmt: skip

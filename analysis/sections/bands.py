@@ -1,9 +1,9 @@
-"""The best trial at or above each sparsity, and the best reference arm beside it: pure selection."""
+"""The best trial at or above each sparsity, and how far it is from the dense network: pure selection."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -18,17 +18,14 @@ NAN = float("nan")
 
 @dataclass(frozen=True)
 class Band:
-    """The most accurate configuration with sparsity >= `least` (a fraction), and what it is compared with.
+    """The most accurate configuration with sparsity >= `least` (a fraction).
 
     Where configurations of the search were confirmed and reach the band, `best` is the trial of the one with
     the highest mean accuracy and `confirmed` the configuration itself: accuracy, sparsity and test accuracy
-    are means over fresh seeds with t intervals, `gain` (over the best reference arm in the band) and `gap`
-    (to the dense arm) are means of differences between runs of one seed. Else `best` is the search trial of
-    highest accuracy, its accuracy has the Wilson interval over the samples of the split that it was measured
-    on, and differences are those of single trainings, without an interval.
-
-    `reference`: the row of the best arm with sparsity >= `least`, or None; `reference_accuracy`: its own.
-    `candidates`: number of configurations or feasible search trials from which `best` was chosen.
+    are means over fresh seeds with t intervals, and `gap` (to the dense arm) is the mean of differences
+    between runs of one seed. Else `best` is the search trial of highest accuracy, its accuracy has the Wilson
+    interval over the samples of the split that it was measured on, and `gap` is that of single trainings,
+    without an interval. `candidates`: from how many configurations or feasible trials `best` was chosen.
     """
 
     least: float
@@ -38,10 +35,7 @@ class Band:
     sparsity: Estimate
     test: Estimate
     candidates: int
-    reference: dict[str, Any] | None
-    reference_accuracy: Estimate
     gap: Estimate
-    gain: Estimate
 
 
 def dense_arm(outcome: Outcome) -> dict[str, Any] | None:
@@ -50,8 +44,15 @@ def dense_arm(outcome: Outcome) -> dict[str, Any] | None:
     return _best(arms[arms["scheduler"] == "dense"], outcome)
 
 
+def dense_estimate(outcome: Outcome) -> Estimate:
+    """Accuracy of the dense network: its mean over fresh seeds, or else that of its one training."""
+    parts = [p for p in outcome.configurations if p.row["scheduler"] == "dense" and len(p.runs)]
+    best = _leader(parts, outcome)
+    return best.mean(outcome.accuracy) if best else _single(_value(dense_arm(outcome), outcome.accuracy))
+
+
 def band(outcome: Outcome, least: float, samples: int, tests: Mapping[int, Estimate]) -> Band:
-    """Choose the best and the best reference arm of sparsity >= `least`; ties: sparser, earlier.
+    """Choose the best of sparsity >= `least`; ties: sparser, earlier.
 
     `samples`: size of the split that accuracy was measured on. `tests`: test accuracy by trial, as read.
     """
@@ -62,10 +63,9 @@ def band(outcome: Outcome, least: float, samples: int, tests: Mapping[int, Estim
         return _measured(outcome, least, samples, tests)
     best, accuracy = _leader(means, outcome), outcome.accuracy
     assert best is not None
-    arms = [part for part in parts if part.is_reference]
-    dense = _leader([arm for arm in arms if arm.row["scheduler"] == "dense"], outcome)
+    dense = _leader([part for part in parts if part.row["scheduler"] == "dense"], outcome)
     gap = _single(best.mean(accuracy).value - _value(dense_arm(outcome), accuracy))
-    chosen = Band(
+    return Band(
         least=least,
         best=best.row,
         confirmed=best,
@@ -73,32 +73,16 @@ def band(outcome: Outcome, least: float, samples: int, tests: Mapping[int, Estim
         sparsity=best.mean(outcome.sparsity),
         test=best.mean(TEST),
         candidates=len(means),
-        reference=None,
-        reference_accuracy=_single(NAN),
         gap=gap if dense is None else best.gain(dense, accuracy),
-        gain=_single(NAN),
     )
-    if not arms:  # none was confirmed: its one training is what there is to compare with
-        single = _measured(outcome, least, samples, tests)
-        other = single.reference_accuracy
-        gain = _single(best.mean(accuracy).value - other.value)
-        return replace(chosen, reference=single.reference, reference_accuracy=other, gain=gain)
-    arm = _leader([arm for arm in arms if arm in enough], outcome)
-    if arm is None:
-        return chosen
-    mean = arm.mean(accuracy)
-    return replace(chosen, reference=arm.row, reference_accuracy=mean, gain=best.gain(arm, accuracy))
 
 
 def _measured(outcome: Outcome, least: float, samples: int, tests: Mapping[int, Estimate]) -> Band:
     """The band from single trainings alone."""
     searched = outcome.of("front", "dominated")
     enough = searched[searched[outcome.sparsity] >= least]
-    arms = outcome.references
     best = _best(enough, outcome)
-    # An arm that the rule of the search would refuse is still shown: that a shape collapses is a finding.
-    reference = _best(arms[arms[outcome.sparsity] >= least], outcome)
-    accuracy, other = _value(best, outcome.accuracy), _value(reference, outcome.accuracy)
+    accuracy = _value(best, outcome.accuracy)
     return Band(
         least=least,
         best=best,
@@ -107,10 +91,7 @@ def _measured(outcome: Outcome, least: float, samples: int, tests: Mapping[int, 
         sparsity=_single(_value(best, outcome.sparsity)),
         test=_single(NAN) if best is None else tests.get(int(best["number"]), _single(NAN)),
         candidates=len(enough),
-        reference=reference,
-        reference_accuracy=_single(other),
         gap=_single(accuracy - _value(dense_arm(outcome), outcome.accuracy)),
-        gain=_single(accuracy - other),
     )
 
 

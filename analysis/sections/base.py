@@ -12,11 +12,13 @@ import plotly.graph_objects as go
 from markupsafe import Markup
 
 from analysis import theme
+from analysis.columns import LongTable
 from analysis.downloads import Download
 from analysis.figures.hover import TRIALS as TRIALS  # the `meta` of a trace whose points are trials
 from analysis.outcome import Outcome, classify
 from analysis.results import Study
 from analysis.runs import Runs
+from analysis.svg.page import inline
 
 
 @dataclass(frozen=True)
@@ -42,12 +44,16 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """A plain table. `tools`: the page adds sorting and filtering when scripts run."""
+    """A plain table. `tools`: the page adds sorting and filtering when scripts run.
+
+    `whole`: all rows and columns of a long table, which the page's script shows a page at a time instead.
+    """
 
     columns: Sequence[Column]
     rows: Sequence[Sequence[Cell]]
     caption: str = ""
     tools: bool = False
+    whole: LongTable | None = None
 
 
 @dataclass(frozen=True)
@@ -56,8 +62,8 @@ class Picture:
 
     `views`: (button label, figure) pairs; the first is shown first, one view has no buttons.
     `summary`: what the figure shows, in words, for readers who do not see it. `table`: its data.
-    `static`: inline SVG for readers without scripts. `narrow`: the views again as a phone needs
-    them, with the same traces; empty where the wide ones serve. `choice`: what the buttons choose.
+    `narrow`: the views again as a phone needs them, with the same traces; empty where the wide ones serve.
+    `choice`: what the buttons choose.
 
     A trace whose points are trials can be picked from: its `customdata` holds the trial numbers, one whole
     number a point, and its `meta` is `TRIALS`. The same holds in every view.
@@ -69,9 +75,13 @@ class Picture:
     views: Sequence[tuple[str, go.Figure]]
     height: int
     table: Table
-    static: Markup | None = None
     narrow: Sequence[go.Figure] = ()
     choice: str = "Horizontal axis"
+
+    @cached_property
+    def static(self) -> Markup | None:
+        """The first view as inline SVG, for readers without scripts; None where it cannot be drawn."""
+        return inline(self.views[0][1], self.height, self.key, self.summary)
 
 
 @dataclass(frozen=True)

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from analysis import text
 from analysis.confirmation import TEST, Configuration
 from analysis.sections.bands import Band, dense_arm
 from analysis.sections.base import Material
+from analysis.sections.versus import ALPHA, Power
+from analysis.stats import smallest_p
 
 
-def caveats(material: Material, head: Band, samples: int) -> list[str]:
-    """How the winner of the headline was chosen, what its intervals cover, what is missing."""
+def caveats(
+    material: Material, head: Band, bands: Sequence[Band], samples: int, tested: Power | None
+) -> list[str]:
+    """How the winner of the headline was chosen, what its intervals cover and its tests can show."""
     study, outcome = material.study, material.outcome
     if head.confirmed is not None:
         notes = _confirmed(material, head, head.confirmed, samples)
     else:
         notes = _measured(material, head)
+    if tested is not None:
+        notes.append(_tests(tested))
+    notes += _unconfirmed(material, bands)
     waiting = [part for part in outcome.configurations if not len(part.runs)]
     if waiting:
         chosen = text.count(len(outcome.configurations), "configuration")
@@ -60,6 +69,45 @@ def _confirmed(material: Material, head: Band, best: Configuration, samples: int
     if head.test.n < n:
         notes.append(f"Test accuracy was read for {head.test.n} of the winner's {text.count(n, 'run')}.")
     return notes
+
+
+def _unconfirmed(material: Material, bands: Sequence[Band]) -> list[str]:
+    """Trials that promise more than the best confirmed mean and were not trained again."""
+    outcome, told = material.outcome, []
+    known = [part.number for part in outcome.configurations]
+    rows = outcome.of("front", "dominated")
+    for entry in (entry for entry in bands if entry.confirmed is not None):
+        more = rows[(rows[outcome.sparsity] >= entry.least) & ~rows["number"].isin(known)]
+        more = more[more[outcome.accuracy] > entry.accuracy.value]
+        if len(more):
+            best = more.sort_values([outcome.accuracy, "number"], ascending=[False, True]).iloc[0]
+            told.append(
+                f"{text.percent(entry.least, 0)}: trial {int(best['number'])} with "
+                f"{text.percent(best[outcome.accuracy])}"
+            )
+    if not told:
+        return []
+    return [
+        "One training promised more than the best confirmed mean and was not trained again "
+        f"({'; '.join(told)}); what is called best here has held with fresh seeds."
+    ]
+
+
+def _tests(tested: Power) -> str:
+    """What the permutation tests found, or why they cannot find anything."""
+    tests = text.count(tested.tests, "comparison")
+    start = f"Tests (two-sided, exact paired permutation, Holm over {tests} with the named schedules): "
+    if tested.least >= ALPHA:
+        return (
+            f"{start}{text.count(tested.pairs, 'seed')} are too few for any significance at {ALPHA:g}. The "
+            f"smallest p that they allow is {text.number(smallest_p(tested.pairs))} for one comparison and "
+            f"{text.number(tested.least)} after the correction; {tested.needed} seeds would be enough. What "
+            "the intervals say rests on differences that are about normal."
+        )
+    return (
+        f"{start}{tested.found} of {tests} {_are(tested.found)} significant at {ALPHA:g}; the p-values are "
+        "in the data of the figure."
+    )
 
 
 def _are(n: int) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -30,10 +30,27 @@ def schedule(name: str, material: Material) -> Cell:
     return Cell(text.short(style.label, 40), style.label, style.color)
 
 
+def window(row: Mapping[Any, Any]) -> str:
+    """'u = 0.08 to 0.61', the part of the training in which the threshold grows; empty where it is all."""
+    start, end = (row["params"].get(key) for key in ("window_start", "window_end"))
+    if not (text.finite(start) and text.finite(end)) or (start <= 0 and end >= 1):
+        return ""
+    return f"u = {start:.2f} to {end:.2f}".replace(" ", text.NBSP)
+
+
 def estimate(measured: Estimate) -> Cell:
     """A fraction with its interval, in percent."""
     sort = measured.value if text.finite(measured.value) else None
     return Cell(text.estimate(measured.value, measured.low, measured.high), sort)
+
+
+def stacked(measured: Estimate) -> Cell:
+    """A fraction in percent, its interval in a line of its own: half as wide."""
+    cell = estimate(measured)
+    if not text.finite(measured.low):
+        return cell
+    ends = f"[{100 * measured.low:.1f}, {100 * measured.high:.1f}]".replace(" ", text.NBSP)
+    return Cell(f"{text.percent(measured.value)}\n{ends}", cell.sort)
 
 
 def gain(difference: Estimate) -> Cell:
@@ -50,13 +67,15 @@ def objectives(study: Study) -> list[Column]:
     return [Column(study.label(name)) for name in study.shown]
 
 
-def trial_table(rows: pd.DataFrame, material: Material, caption: str) -> Table:
-    """Number, schedule, D / sum(lr), objectives and outcome of some trials."""
+def trial_table(rows: pd.DataFrame, material: Material, caption: str, more: Sequence[str] = ()) -> Table:
+    """Number, schedule, D / sum(lr), objectives, further metrics (`more`) and outcome of some trials."""
     study = material.study
-    columns = [Column("Trial"), Column("Schedule", False), Column(text.RATIO), *objectives(study)]
+    metrics = list(dict.fromkeys([*study.shown, *more]))
+    columns = [Column("Trial"), Column("Schedule", False), Column(text.RATIO)]
+    columns += [Column(study.label(metric)) for metric in metrics]
     body = []
     for row in rows.to_dict("records"):
         cells = [trial(row), schedule(row["scheduler"], material), value(row["threshold_ratio"])]
-        cells += [value(row[metric], study.unit(metric)) for metric in study.shown]
+        cells += [value(row[metric], study.unit(metric)) for metric in metrics]
         body.append([*cells, Cell(row["outcome"], row["outcome"])])
     return Table([*columns, Column("Outcome", False)], body, caption)

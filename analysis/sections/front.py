@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from analysis import pareto, text
-from analysis.figures.front import NARROW, FrontInfo, axes, draw_front, front_info
-from analysis.figures.front_svg import front_svg
+from analysis.figures.front import FrontInfo, front_info
+from analysis.figures.front_draw import NARROW, draw_front
+from analysis.published import published
 from analysis.sections.base import Material, Picture, Section
 from analysis.sections.cells import trial_table
-from analysis.sections.means import means_table
+from analysis.sections.means import means_table, published_table
 
 NEEDS = "at least one trial in state COMPLETE with finite accuracy and sparsity"
 
@@ -35,18 +36,21 @@ def front(material: Material) -> Section:
     if not info.marks and not info.dense:
         return Section("front", title, f"There is nothing to plot: {counted}.", missing=NEEDS)
     finding = _finding(material, info, counted)
-    drawn = [(label, draw_front(info, material.styles, axis)) for label, axis in axes(info)]
-    narrow = [draw_front(info, material.styles, axis, NARROW) for _, axis in axes(info)]
-    summary = f"Scatter plot of {info.y_title} against {info.x_title}. {finding}"
+    drawn = [(view.button, draw_front(info, material.styles, view)) for view in info.views]
+    narrow = [draw_front(info, material.styles, view, NARROW) for view in info.views]
+    summary = f"Scatter plot of {info.y_title} against {info.views[0].axis.title}. {finding}"
     table = trial_table(
         outcome.of("front", "reference").sort_values([study.sparsity, "number"], kind="stable"),
         material,
-        "The front and the reference arms, from least to most sparse.",
+        "The front and the reference arms, from least to most sparse; one training each.",
+        list(dict.fromkeys(view.axis.metric for view in info.views)),
     )
     caption = (
         "Everything on and below the blue line was reached by a search trial. Large filled marks: the front. "
         "Small open marks: dominated. Ink edge: reference arms. Arrows at the lower edge: trials below it."
     )
+    if info.of("stopped"):
+        caption += " Dashes: where trials were stopped, before they had pruned all they would."
     if info.confirmed.means:
         caption += (
             f" Hollow marks with bars: means over fresh seeds with 95{text.NBSP}% intervals; dotted: from "
@@ -58,10 +62,16 @@ def front(material: Material) -> Section:
             f" The front is that of {text.listing([study.label(name) for name in study.objectives])}; "
             "here it is seen along two of them, so that some of its marks lie inside the region."
         )
-    svg = front_svg(info, material.styles, summary)
-    picture = Picture("front", summary, caption, drawn, 620, table, svg, narrow)
+    if info.published:
+        caption += " Stars and other large open marks: published results; the legend switches them."
+    if info.left_out:
+        some = text.listing([f"{n:,} {word}" for word, n in info.left_out.items()])
+        caption += f" Not drawn, evenly by number, so that the rest can be seen: {some}."
+    picture = Picture("front", summary, caption, drawn, 620, table, narrow)
     tables = [means_table(material)] if outcome.configurations else []
-    return Section("front", title, finding, pictures=[picture], tables=tables)
+    notes, beside = [published(study).note], published(study).results
+    tables += [published_table(beside)] if beside else []
+    return Section("front", title, finding, notes, pictures=[picture], tables=tables)
 
 
 def _finding(material: Material, info: FrontInfo, counted: str) -> str:
@@ -78,7 +88,7 @@ def _finding(material: Material, info: FrontInfo, counted: str) -> str:
     if info.knee is not None:
         sentence += (
             f" Its knee is trial {info.knee.number}: {text.percent(info.knee.accuracy)} at "
-            f"{text.percent(info.knee.sparsity)}."
+            f"{text.percent(info.knee.at[study.sparsity])}."
         )
     arms = outcome.references[outcome.references["scheduler"] != "dense"]
     if len(arms):

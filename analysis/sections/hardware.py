@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from analysis import text
 from analysis.figures.hardware import (
-    PANEL,
     ROW,
     columns_of,
     cost,
@@ -13,6 +12,7 @@ from analysis.figures.hardware import (
     panels_of,
     why_not,
 )
+from analysis.figures.panels import PANEL
 from analysis.hardware import WORDS, Chip, Point, chips_of, fitting, points_of
 from analysis.sections.base import Cell, Column, Material, Picture, Section, Table
 from analysis.sections.cells import schedule, value
@@ -101,7 +101,7 @@ def _cost_picture(points: tuple[Point, ...], material: Material) -> Picture:
     summary = f"Scatter plots of synapses, operations and energy over sparsity. {_costs(points)}"
     caption = f"The networks of the front by schedule; dotted: the dense arm; log axes. {SOURCE}"
     table = _cost_table(points, material)
-    return Picture("costs", summary, caption, [("", figure)], 90 + PANEL * len(panels), table)
+    return Picture("costs", summary, caption, [("", figure)], 80 + PANEL * len(panels), table)
 
 
 def _chip_picture(points: tuple[Point, ...], chips: tuple[Chip, ...], material: Material) -> Picture:

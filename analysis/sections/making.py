@@ -23,17 +23,22 @@ TITLE = "How this was made"
 def making(material: Material) -> Section:
     """Commands, seeds, versions, machine, times, the whole spec, and how the files were read."""
     study, info = material.study, material.study.info
-    ended, trained = len(study.trials), study.trials["train_wall_s"].sum()
+    ended, walls = len(study.trials), study.trials["train_wall_s"].dropna()
+    seed = "no study seed" if info.get("seed") is None else f"seed {text.short(info['seed'])}"
+    trained = (
+        f"{text.seconds(float(walls.sum()))} of training" if len(walls) else "training time not recorded"
+    )
     commit = str(info.get("commit") or "no commit recorded")
     finding = (
-        f"{text.count(ended, 'trial')}, seed {text.short(info.get('seed'))}, "
-        f"{text.seconds(float(trained))} of training, code at {text.short(commit, 60)}; "
+        f"{text.count(ended, 'trial')}, {seed}, "
+        f"{trained}, code at {text.short(commit, 60)}; "
         "versions and machine are below."
     )
     name, spec = str(info.get("name", "NAME")), study.part("spec")
+    source = str(study.part("imported").get("source") or f"studies/{name}")
     commands = [
         ("Repeat the study", str(info.get("command") or "not recorded")),
-        ("Remake this report", f"python -m analysis.report {shlex.quote(f'studies/{name}')}"),
+        ("Remake this report", f"python -m analysis.report {shlex.quote(source)}"),
         ("Resolved spec", text.outline(spec) or "not recorded"),
     ]
     if info.get("state") != "complete":
@@ -80,6 +85,7 @@ def _study(material: Material, commit: str) -> list[tuple[str, Any]]:
     return [
         ("Name", info.get("name")),
         ("State", info.get("state")),
+        *[(f"Imported: {key}", item) for key, item in material.study.part("imported").items()],
         ("Created", info.get("created_at")),
         ("Objectives", _objectives(material.study)),
         ("Accuracy floor", text.percent(material.study.floor)),

@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import pandas as pd
+
 from analysis import text
+from analysis.columns import LongTable
 from analysis.outcome import OUTCOMES
 from analysis.sections.base import Cell, Column, Material, Section, Table
 from analysis.sections.cells import objectives, schedule, trial, value
+from analysis.sections.trial_columns import KINDS, TOLD, note, trial_columns
 
+PLAIN = 300  # rows of the table that readers without scripts see
 _WORDS = {
     "front": "on the front", "infeasible": "violating a constraint",
     "below floor": "below the accuracy floor", "reference": "as reference arms",
@@ -19,29 +24,41 @@ _WORDS = {
 
 def trials(material: Material) -> Section:
     """A sortable, filterable table; without scripts a plain one, by trial number."""
-    study, outcome = material.study, material.outcome
-    counts = {word: len(outcome.of(word)) for word in OUTCOMES}
+    rows = material.outcome.trials
+    counts = {word: len(material.outcome.of(word)) for word in OUTCOMES}
     parts = text.listing([f"{n:,} {_WORDS.get(word, word)}" for word, n in counts.items() if n])
-    finding = f"{text.count(len(outcome.trials), 'trial')} ended: {parts}."
+    finding = f"{text.count(len(rows), 'trial')} ended: {parts}."
+    whole = LongTable("trials-rows", trial_columns(material), "All ended trials.")
+    return Section("trials", "All trials", finding, tables=[_plain(rows, material, whole)])
+
+
+def _plain(trials: pd.DataFrame, material: Material, whole: LongTable) -> Table:
+    """The table without scripts: of a large study, what the report speaks of first."""
+    study, caption = material.study, whole.caption
+    if len(trials) > PLAIN:
+        first = {word: OUTCOMES.index(word) for word in ("front", "reference", "confirmed")}
+        order = trials["outcome"].map(lambda word: first.get(word, len(OUTCOMES)))
+        left = len(trials) - PLAIN
+        caption = (
+            f"{PLAIN} of {len(trials):,} ended trials: the front, the reference arms and the confirming runs "
+            f"first, then by number. {left:,} are left out without scripts; they are in trials.jsonl."
+        )
+        trials = trials.assign(rank=order).sort_values(["rank", "number"], kind="stable")[:PLAIN]
     tests = study.models.set_index("number")["accuracy_test"].to_dict()
     columns = [
         Column("Trial"), Column("Outcome", False), Column("Schedule", False), Column(text.RATIO),
-        *objectives(study), Column("Test accuracy"), Column("Seed"), Column("Training"),
-        Column("Parameters or error", False),
+        *objectives(study), Column("Test accuracy"), Column("Part", False), Column("Seed"), Column("Epochs"),
+        Column("Training"), Column("Retries"), Column("Parameters or error", False),
     ]  # fmt: skip
-    rows = []
-    for row in outcome.trials.to_dict("records"):
+    body = []
+    for row in trials.to_dict("records"):
         cells = [trial(row), Cell(row["outcome"], OUTCOMES.index(row["outcome"]))]
         cells += [schedule(row["scheduler"], material), value(row["threshold_ratio"])]
         cells += [value(row[metric], study.unit(metric)) for metric in study.shown]
-        cells += [
-            value(tests.get(row["number"]), "fraction"),
-            _seed(row["seed"]),
-            value(row["train_wall_s"], "s"),
-        ]
-        rows.append([*cells, Cell(_details(row))])
-    table = Table(columns, rows, "All ended trials.", tools=True)
-    return Section("trials", "All trials", finding, tables=[table])
+        cells += [value(tests.get(row["number"]), "fraction"), Cell(KINDS[row["kind"]]), _seed(row["seed"])]
+        cells += [value(row["epochs"]), value(row["train_wall_s"], "s"), value(row["retries"])]
+        body.append([*cells, Cell(_details(row))])
+    return Table(columns, body, caption, tools=True, whole=whole)
 
 
 def _seed(seed: object) -> Cell:
@@ -51,18 +68,12 @@ def _seed(seed: object) -> Cell:
 def _details(row: Mapping[Any, Any]) -> str:
     """The error of a trial, or the parameters that its other columns do not show."""
     if isinstance(row["error"], str) and row["error"]:
-        return text.short(row["error"], 300)
-    told = {"scheduler", "final_threshold"}  # the ratio says it
+        return note(row)
     shown = [
         f"{key}{text.NBSP}{text.short(item, 24)}"
         for key, item in sorted(row["params"].items())
-        if key not in told
+        if key not in {*TOLD, "final_threshold"}  # the ratio says it
     ]
-    if isinstance(row["name"], str) and row["name"] != row["scheduler"]:
-        shown.insert(0, text.short(row["name"], 40))
     if text.finite(row["replicate_of"]):
         shown.insert(0, f"replicate of {text.number(row['replicate_of'])}")
-    missed = [name for name, violation in sorted(row["violations"].items()) if not violation <= 0]
-    if missed:
-        shown.insert(0, f"violates {text.listing([text.short(name, 60) for name in missed])}")
-    return text.short(", ".join(shown), 300)
+    return text.short(", ".join([part for part in (note(row),) if part] + shown), 300)

@@ -91,7 +91,9 @@ def audit(
     are members of it. ``hypervolume_lost``: relative, by taking the audited trials' results away.
     ``rank_correlation``: Kendall's tau-b between the non-domination ranks at the epoch of a verdict and at
     the end, over all trials with a feasible end, averaged over the verdicts. ``epochs_saved`` and their
-    share of all planned epochs. ``reference``: the hypervolume's reference point, by objective.
+    share of all planned epochs. ``cases``: the audited trials by number, the epoch of the verdict, whether
+    they ended near the front (a false stop) and on it. ``reference``: the hypervolume's reference point, by
+    objective.
     """
     given = list(verdicts)
     results = {
@@ -122,6 +124,16 @@ def audit(
         "rank_correlation": _rank_correlation(given, trials, ends, objectives),
         "epochs_saved": saved,
         "epochs_saved_share": saved / planned if planned else None,
+        "cases": [
+            {
+                "number": verdict.number,
+                "epoch": verdict.epoch,
+                "near_front": verdict.number in near,
+                "on_front": verdict.number in on_front,
+            }
+            for verdict in sorted(given, key=lambda one: one.number)
+            if verdict.audited
+        ],
     }
 
 

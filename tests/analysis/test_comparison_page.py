@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from analysis.comparison import compare
-from analysis.report import main, render_comparison
+from analysis.render import render_comparison
+from analysis.report import main
 from analysis.results import load
 from tests.analysis.folder import HOSTILE, trial, write_confirmed, write_folder, write_hostile, write_study
 from tests.analysis.rivals import change, foreign, shifted

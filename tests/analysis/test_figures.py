@@ -5,56 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from analysis.figures.axis import Axis
 from analysis.figures.curves import curves_info
-from analysis.figures.front import axes, draw_front, front_info
 from analysis.figures.labels import corner, places
 from analysis.figures.shapes import crossing, shapes_info
 from analysis.figures.threshold import threshold_info
-from analysis.outcome import Outcome, classify
-from analysis.results import Study, load
+from analysis.outcome import classify
+from analysis.results import load
 from analysis.theme import styles
 from tests.analysis.folder import GRID, trial, write_folder, write_study
-from tests.analysis.test_outcome import TRIALS
-
-
-@pytest.fixture
-def made_up(tmp_path: Path) -> tuple[Study, Outcome]:
-    """The small hand-checked study."""
-    study = load(write_folder(tmp_path / "s", TRIALS))
-    return study, classify(study)
-
-
-def test_front_info(made_up: tuple[Study, Outcome]) -> None:
-    """The region's corners, the axis limits, the dense line, the counts."""
-    info = front_info(*made_up)
-    assert info.steps[:4] == ((0.0, 0.95), (0.8, 0.95), (0.8, 0.94), (0.9, 0.94))
-    assert info.steps[-1] == (0.95, 0.1)
-    assert [mark.number for mark in info.dense] == [0]
-    assert (info.stopped, info.failed, info.knee and info.knee.number) == (1, 2, 3)
-    assert info.x_low == pytest.approx(0.75)
-    assert info.y_low < 0.6 < 0.99 < info.y_high
-    assert [mark.label for mark in info.of("reference")] == ["sine 0.3"]
-
-
-def test_front_draws_every_mark_once(made_up: tuple[Study, Outcome]) -> None:
-    """In both views each completed pruned trial is one point with a hover text."""
-    info = front_info(*made_up)
-    for _, axis in axes(info):
-        figure = draw_front(info, styles(made_up[0].trials["scheduler"]), axis)
-        hovers = [
-            text for trace in figure.data if "markers" in (trace.mode or "") for text in trace.hovertext or ()
-        ]
-        drawn = [hover for hover in hovers if hover in {mark.hover for mark in info.marks}]
-        assert len(drawn) == len(info.marks) + 1  # the knee's ring repeats its trial
-
-
-def test_axis_of_what_remains_runs_from_much_to_little() -> None:
-    """Sparsity 0.9 is 10 % remaining; full sparsity sits at the edge instead of at minus infinity."""
-    axis = Axis(True, 0.5, "rest", smallest=0.001)
-    assert axis.x(0.9) == pytest.approx(10)
-    assert axis.place(0.6) < axis.place(0.9) < axis.place(0.99) < axis.place(1.0) == pytest.approx(1.0)
-    assert axis.layout()["tickvals"][:3] == [50, 20, 10]
 
 
 def test_labels_avoid_points_and_each_other() -> None:

@@ -40,7 +40,7 @@ def test_needed_has_an_interval_around_its_value() -> None:
     """s = 1 - exp(-6 x) with little noise: the x of 0.9 is log(10) / 6, within the interval."""
     rng = np.random.default_rng(1)
     x = rng.uniform(0.05, 0.7, 200)
-    found = needed(x, 1 - np.exp(-6 * x) + 0.005 * rng.standard_normal(200), 0.9, rng)
+    found = needed(x, 1 - np.exp(-6 * x) + 0.005 * rng.standard_normal(200), [0.9], rng)[0.9]
     assert found.low < np.log(10) / 6 < found.high
     assert found.high - found.low < 0.06
     assert found.value == pytest.approx(np.log(10) / 6, abs=0.03)
@@ -48,10 +48,10 @@ def test_needed_has_an_interval_around_its_value() -> None:
 
 def test_a_level_reached_once_has_no_upper_end() -> None:
     """Many resamples miss the only point that reached it."""
-    found = needed(np.linspace(0.1, 0.8, 8), np.linspace(0.2, 0.9, 8), 0.85, np.random.default_rng(0))
+    found = needed(np.linspace(0.1, 0.8, 8), np.linspace(0.2, 0.9, 8), [0.85], np.random.default_rng(0))[0.85]
     assert found.value == pytest.approx(0.75)
     assert np.isinf(found.high)
-    assert np.isnan(needed(X, X, 0.9, np.random.default_rng(0)).low)
+    assert np.isnan(needed(X, X, [0.9], np.random.default_rng(0))[0.9].low)
 
 
 def test_enough() -> None:

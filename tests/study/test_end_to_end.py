@@ -197,6 +197,19 @@ def test_ctrl_c_saves_everything_and_resume_completes(tmp_path: Path, scratch: P
     assert list(scratch.glob("spinetune-*")) == []
 
 
+@pytest.mark.parametrize("begun", ["gcs_server", "raylet"])
+def test_terminated_while_ray_starts(begun: str, tmp_path: Path, scratch: Path) -> None:
+    """SIGTERM says what it does, leaves no process, and no folder that holds no trial."""
+    driver = Driver(["--name", "early", "--trials", "3", "--output", "out"], tmp_path, scratch)
+    driver.until(lambda: any(begun in title.split(" ")[0] for title in driver.processes().values()))
+    driver.process.terminate()
+    assert driver.wait() == 130, driver.output()
+    assert "interrupted" in driver.output()
+    assert "Traceback" not in driver.output()
+    assert driver.gone()
+    assert list(scratch.glob("spinetune-*")) == []
+
+
 def test_killed_driver_and_killed_worker_lose_no_trial(tmp_path: Path, scratch: Path) -> None:
     folder, driver = launch(tmp_path, scratch)
     before = rows(folder / "trials.jsonl")

@@ -70,6 +70,10 @@ def test_a_report_by_hand() -> None:
     # ranks at epoch 2: 0, 0, 1, 2; at the end 0, 0, 0, 1: concordant 3 pairs, untied 5 and 3
     assert report["rank_correlation"] == pytest.approx(3 / math.sqrt(5 * 3))
     assert (report["epochs_saved"], report["epochs_saved_share"]) == (2, 2 / 20)
+    assert report["cases"] == [
+        {"number": 2, "epoch": 2, "near_front": True, "on_front": True},
+        {"number": 3, "epoch": 2, "near_front": False, "on_front": False},
+    ]
 
 
 def test_within_the_noise_of_the_front_is_a_false_stop_too() -> None:

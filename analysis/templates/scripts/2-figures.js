@@ -31,15 +31,16 @@ const recolour = (value, inColour) => {
 const TYPES = { f8: Float64Array, f4: Float32Array, i4: Int32Array, u4: Uint32Array, i2: Int16Array, u2: Uint16Array, i1: Int8Array, u1: Uint8Array };
 const list = (value) => {
   if (!value || !value.bdata) return Array.isArray(value) ? value : [];
-  const bytes = Uint8Array.from(atob(value.bdata), (letter) => letter.charCodeAt(0));
-  return [...new TYPES[value.dtype](bytes.buffer)];
+  return [...new TYPES[value.dtype](fromBase64(value.bdata).buffer)];
 };
 const isTrials = (trace) => trace.meta === "trials";
 const trialAt = (trace, i) => Number([list(trace.customdata)[i]].flat()[0]);
 
 // A ring around the picked trial, with a gap of paper, so that it shows on any colour.
 const rings = (traces, picked) => traces.filter(isTrials).flatMap((trace) => {
-  const x = list(trace.x), y = list(trace.y);
+  const y = list(trace.y), foot = list(trace.base);
+  // A lying bar is picked at its middle: its x is a length from its foot.
+  const x = list(trace.x).map((value, i) => foot.length ? foot[i] + value / 2 : value);
   return list(trace.customdata).flatMap((entry, i) => Number([entry].flat()[0]) !== picked ? [] : [{
     type: trace.type === "scattergl" ? "scattergl" : "scatter", mode: "markers",
     x: [x[i], x[i]], y: [y[i], y[i]], xaxis: trace.xaxis, yaxis: trace.yaxis, name: "picked",
@@ -87,10 +88,14 @@ const byDistance = () => {
   const distance = (plot) => Math.abs(plot.getBoundingClientRect().top);
   return [...plots].sort((a, b) => distance(a) - distance(b));
 };
+const showsTrials = (plot) => {
+  const figure = figures.get(plot.id);
+  return figure && (figure.data.some(isTrials) || curves && plot.id === `${curves.picture}-plot`);
+};
 let round = 0;
 const redraw = async () => {
   const mine = ++round;
-  for (const plot of byDistance()) {
+  for (const plot of byDistance().filter(showsTrials)) {
     if (mine !== round) return;
     draw(plot);
     await wait();

@@ -14,6 +14,15 @@ const element = (name, properties = {}, ...children) => {
   return made;
 };
 
+// One row of a table is in the tab order; the arrows move between rows, Enter picks.
+const isTrialRow = (row) => row && row.dataset.trial !== undefined && !row.hidden;
+const tabStop = (body, wanted = null) => {
+  const before = body.querySelector("tr[tabindex='0']");
+  const row = wanted || (isTrialRow(before) ? before : [...body.rows].find(isTrialRow));
+  if (before && before !== row) before.tabIndex = -1;
+  if (row) row.tabIndex = 0;
+};
+
 const setUpTable = (table, key) => {
   const body = table.tBodies[0];
   const rows = [...body.rows];
@@ -26,7 +35,9 @@ const setUpTable = (table, key) => {
   const status = element("span");
   const more = element("button", { type: "button", className: "plain" });
   status.setAttribute("role", "status");
-  table.closest(".scroll").before(element("div", { className: "filter" }, element("label", {}, "Filter ", input), status, more));
+  table.closest(".scroll").before(element("div", { className: "filter" },
+    element("label", {}, "Filter ", input), status, more,
+    element("span", { className: "hint", textContent: "A click or Enter on a row picks its trial." })));
 
   const filter = () => {
     const wanted = input.value.toLowerCase().split(/\s+/).filter(Boolean);
@@ -43,6 +54,7 @@ const setUpTable = (table, key) => {
     status.textContent = `${found} of ${rows.length} rows`;
     more.hidden = found <= SHOWN;
     more.textContent = kept.whole ? `Show ${SHOWN}` : `Show all ${found}`;
+    tabStop(body);
   };
   const sort = () => {
     if (kept.column === null || kept.column >= heads.length) return;
@@ -83,21 +95,17 @@ const setUpTable = (table, key) => {
   filter();
 };
 
-// One row of a table is in the tab order; the arrows move between rows, Enter picks.
-const isTrialRow = (row) => row && row.dataset.trial !== undefined && !row.hidden;
 const steps = {
   ArrowDown: (row) => row.nextElementSibling, ArrowUp: (row) => row.previousElementSibling,
 };
-const focusRow = (row) => {
-  all("tr[tabindex='0']", row.parentElement).forEach((other) => { other.tabIndex = -1; });
-  row.tabIndex = 0;
-  row.focus();
+const focusRow = (row, options) => {
+  tabStop(row.parentElement, row);
+  row.focus(options);
 };
 const setUpRows = () => {
   for (const body of all("tbody")) {
-    const first = [...body.rows].find(isTrialRow);
-    if (!first) continue;
-    first.tabIndex = 0;
+    if (!body.querySelector("tr[data-trial]")) continue;
+    tabStop(body);
     body.addEventListener("click", (event) => {
       const row = event.target.closest("tr");
       if (isTrialRow(row) && getSelection().isCollapsed && !event.target.closest("a, button")) pick(Number(row.dataset.trial));
@@ -117,6 +125,9 @@ const setUpRows = () => {
 };
 
 const setUpTables = () => {
-  all("table.tools").forEach(setUpTable);
+  all("table.tools").forEach((table, key) => {
+    if (table.dataset.whole && "DecompressionStream" in window) setUpLongTable(table, key);
+    else setUpTable(table, key);
+  });
   setUpRows();
 };

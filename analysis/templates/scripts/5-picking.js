@@ -55,7 +55,7 @@ const showBar = async (number) => {
   const drawn = curves && number in curves.trials;
   byId("picked-curves").textContent = drawn ? "Curves" : "No curves here";
   byId("picked-curves").disabled = !drawn;
-  byId("picked-row").disabled = !all(`#trials tr[data-trial="${number}"]`).length;
+  byId("picked-row").disabled = !longTables.length && !all(`#trials tr[data-trial="${number}"]`).length;
 };
 
 const exists = (number) => facts.numbers.some(([first, last]) => first <= number && number <= last);
@@ -87,11 +87,12 @@ const setUpPicking = () => {
   for (const id of ["picked-previous", "picked-next"]) byId(id).disabled = facts.front.length === 0;
   byId("picked-clear").addEventListener("click", () => pick(null));
   byId("picked-row").addEventListener("click", () => {
+    for (const long of longTables) long.showTrial(remembered.picked);
     const row = all(`#trials tr[data-trial="${remembered.picked}"]`)[0];
+    if (!row) return;
     row.hidden = false; // a filter may hide it
     bringIntoView(row);
-    focusRow(row);
-    row.focus({ preventScroll: true });
+    focusRow(row, { preventScroll: true });
   });
   byId("picked-curves").addEventListener("click", () => bringIntoView(byId(`${curves.picture}-plot`)));
   addEventListener("keydown", (event) => {

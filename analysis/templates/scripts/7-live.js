@@ -1,6 +1,5 @@
 // While the study runs, the page comes again by itself, and the reader stays where he was.
 
-const REST = 20; // the page is loaded anew for at most a twentieth of the time
 const QUIET_MS = 4_000, STILL_MS = 60_000, NEWS_S = 900;
 
 // Where the reader is: the section at the top of the window, and how far it is scrolled.
@@ -75,7 +74,7 @@ const setUpLive = (loadedMs) => {
   });
   show();
   setInterval(() => {
-    const rest = Math.max(Number(state.dataset.seconds) * 1000, REST * loadedMs);
+    const rest = Math.max(Number(state.dataset.seconds) * 1000, Number(state.dataset.rest) * loadedMs);
     const silence = Date.now() / 1000 - Number(state.dataset.last);
     if (silence > NEWS_S + Number(state.dataset.longest) * 3) {
       byId("live-news").textContent = ` No trial has ended for ${ago(silence)}: if the study was killed, make the report again.`;
