@@ -85,6 +85,8 @@ def _table(field: Field, results: Results) -> Table:
         "The "
         "bootstrap was tried: of the mean of five values its interval holds 92 % where it claims 95."
     )
+    if field.basis == SINGLE:
+        caption = "Hypervolume of the front of each search's single trainings (n = 1): no interval, no test."
     return Table(columns, rows, caption)
 
 

@@ -92,6 +92,10 @@ def _difference(
         "seeds, in percentage points of the seeds; no shade where both are attained equally often. Lines: "
         "what half of the seeds attain."
     )
+    if info.alone:
+        caption = (
+            f"{first.label} against {other.label}: what one of them reaches and the other does not (n = 1)."
+        )
     if info.left_out:
         caption += f" {info.left_out} of the grid's lines are left out."
     summary = f"Difference of the empirical attainment functions. {told}"
