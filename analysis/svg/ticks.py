@@ -43,7 +43,7 @@ def linear(
 def log(low: float, high: float, most: int) -> list[float]:
     """Values between 10^low and 10^high: as many of 1 to 9, or 1, 2, 5, or powers of ten as fit."""
     low, high = min(low, high), max(low, high)
-    first, last = math.floor(low), math.ceil(high)
+    first, last = max(math.floor(low), -307), min(math.ceil(high), 307)  # what a float holds in full
     for bases in (range(1, 10), (1, 2, 5), (1, 3), (1,)):
         found = [base * 10.0**power for power in range(first, last + 1) for base in bases]
         found = [value for value in found if low - 1e-9 <= math.log10(value) <= high + 1e-9]

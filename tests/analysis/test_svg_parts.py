@@ -49,6 +49,7 @@ def test_log_ticks() -> None:
     assert ticks.log(0, 1, 12) == pytest.approx([1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
     assert ticks.log(0, 2, 8) == pytest.approx([1, 2, 5, 10, 20, 50, 100])
     assert ticks.log(2, -2, 6) == pytest.approx([0.01, 0.1, 1, 10, 100])
+    assert all(value > 0 for value in ticks.log(-323.3, 308.2, 5))
     assert ticks.log(-12, 0, 5) == pytest.approx([1e-12, 1e-9, 1e-6, 1e-3, 1])
 
 
