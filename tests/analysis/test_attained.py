@@ -3,7 +3,7 @@
 import moocore
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
@@ -17,6 +17,7 @@ FRONTS = st.lists(FRONT, min_size=1, max_size=5)
 MASK = arrays.arrays(bool, st.tuples(st.integers(1, 6), st.integers(1, 6)))
 
 
+@settings(deadline=None)
 @given(fronts=FRONTS)
 def test_shares_by_the_definition(fronts: list[np.ndarray]) -> None:
     """Some row at least as good in both; NaN rows do not count."""
@@ -33,6 +34,7 @@ def test_no_fronts_have_no_share() -> None:
         attained_share([], np.ones(1), np.ones(1))
 
 
+@settings(deadline=None)
 @given(mask=MASK)
 def test_outlines_hold_the_cells_and_nothing_else(mask: np.ndarray) -> None:
     """The winding number around the middle of a cell is 1 inside and 0 outside, holes included."""
@@ -70,6 +72,7 @@ def test_grids_keep_the_ends_and_what_fits() -> None:
     assert (len(coarse), coarse[0], coarse[-1]) == (200, 0.0, 999.0)
 
 
+@settings(deadline=None, max_examples=50)
 @given(first=FRONTS, other=FRONTS)
 def test_differences_are_those_of_the_shares_in_every_cell(
     first: list[np.ndarray], other: list[np.ndarray]
