@@ -196,7 +196,7 @@ def test_all_failed(tmp_path: Path) -> None:
     """No completed trial: every section says what it would need, the errors are listed."""
     text = text_of(write_folder(tmp_path / "s", [trial(i, None, None) for i in range(3)]))
     assert "There is no answer yet: of 3 ended trials no search trial completed (3 failed" in text
-    assert text.count("This section needs") == 8
+    assert text.count("This section needs") == 9
     assert "the loss became NaN in epoch 3" in text
 
 
