@@ -68,4 +68,9 @@ def live(study: Study) -> dict[str, int]:
         known = trials[name].dropna() if name in trials else trials["number"].iloc[:0]
         return round(float(known.max())) if len(known) else 0
 
-    return {"seconds": REFRESH_S, "rest": REST, "last": highest("ended_at"), "longest": highest("train_wall_s")}
+    return {
+        "seconds": REFRESH_S,
+        "rest": REST,
+        "last": highest("ended_at"),
+        "longest": highest("train_wall_s"),
+    }
