@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-DIGITS = 6  # significant digits of a shown number; the downloads have all of them
+DIGITS = 8  # significant digits, of which three are shown; the downloads have all of them
 Numbers = npt.NDArray[np.float64]
 
 

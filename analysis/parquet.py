@@ -91,8 +91,13 @@ def _typed(column: Any) -> tuple[str, pa.Array]:
 
 def _plain(item: Any) -> Any:
     """As JSON has it: no NaN, no infinity, no tuple; text that UTF-8 can hold."""
+    kind = type(item)  # the usual types first: a large study has a million items
+    if kind is int or kind is bool or (kind is float and math.isfinite(item)):
+        return item
+    if kind is list or kind is tuple:
+        return [_plain(value) for value in item]
     if isinstance(item, str):
-        return item.encode("utf-8", "replace").decode()
+        return item if item.isascii() else item.encode("utf-8", "replace").decode()
     if isinstance(item, Mapping):
         return {str(key): _plain(value) for key, value in item.items()}
     if isinstance(item, list | tuple):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -64,9 +65,13 @@ class Runs:
     def column(self, number: int, name: str) -> Floats:
         """A column of one trial's epochs [epochs]; NaN where the file has none."""
         start, end = self.bounds.get(number, (0, 0))
-        if name not in self.frame:
-            return np.full(end - start, np.nan)
-        return self.frame[name].to_numpy(dtype=np.float64)[start:end]
+        column = self._arrays.get(name)
+        return np.full(end - start, np.nan) if column is None else column[start:end]
+
+    @cached_property
+    def _arrays(self) -> dict[str, Floats]:
+        # A column of a frame takes 0.1 ms to find: seconds, for 10,000 trials.
+        return {str(name): self.frame[name].to_numpy(dtype=np.float64) for name in self.frame}
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,15 @@ const plainNumber = (value) => {
   if (size < 1e-4) return size.toExponential(2).replace(/\.?0+e/, "e").replace(/e([+-])(\d)$/, "e$10$2");
   return String(Number(size.toPrecision(3)));
 };
-const spaced = (value, digits, unit) => `${value.toFixed(digits)}\u00a0${unit}`;
+// One digit, and ties to the even one, as Python has it: of decimals, only odd quarters are ties in binary.
+const tenths = (value) => {
+  const tie = Number.isInteger(4 * value) && !Number.isInteger(2 * value);
+  return tie ? (2 * Math.round(5 * value) / 10).toFixed(1) : value.toFixed(1);
+};
+const spaced = (value, unit) => `${tenths(value)}\u00a0${unit}`;
 const seconds = (value) => {
-  if (value < 120) return spaced(value, 1, "s");
-  return value < 7200 ? spaced(value / 60, 1, "min") : spaced(value / 3600, 1, "h");
+  if (value < 120) return spaced(value, "s");
+  return value < 7200 ? spaced(value / 60, "min") : spaced(value / 3600, "h");
 };
 const written = (column, row) => {
   const value = column.values[row];
@@ -23,7 +28,7 @@ const written = (column, row) => {
   if (column.texts) return column.texts[value];
   const sign = value < 0 ? "\u2212" : "";
   if (column.trials) return String(value);
-  if (column.unit === "fraction") return sign + spaced(100 * Math.abs(value), 1, "%");
+  if (column.unit === "fraction") return sign + spaced(100 * Math.abs(value), "%");
   return sign + (column.unit === "s" ? seconds(Math.abs(value)) : plainNumber(value));
 };
 
