@@ -121,6 +121,8 @@ class _Page:
         left, right, top, bottom = (self.margin[side] for side in "lrtb")
         head = text.height(self.head, self.head_font.size) + 12 if self.head else 0.0
         for _ in range(3):
+            # Names too long for the drawing are cut at its edge: half of it stays the plot's.
+            left, right = min(left, 0.5 * self.width), min(right, 0.3 * self.width)
             self.legend.arrange(max(self.width - left - right, 60.0))
             self.full = self.legend.flat and self.legend.size[1] > 2.5 * self.legend.row
             if self.full:  # many entries: from edge to edge of the drawing
