@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from analysis import text, theme
 from analysis.figures.answer import Dot
@@ -25,7 +26,7 @@ def dots(rows: Sequence[Row]) -> list[tuple[str, list[Dot]]]:
             found.append((f"{name}: none above the floor", [_other(one) for one in others if one.row]))
             continue
         best = entry.best
-        label = f"best: {_short(str(best['scheduler']))} {text.number(best['threshold_ratio'], 2)}"
+        label = f"best: {_short(str(best['scheduler']))}{_ratio(best)}"
         leader = Dot(label, str(best["scheduler"]), entry.accuracy, True, int(best["number"]))
         found.append((name, [leader, *(_other(one) for one in others)]))
     return found
@@ -41,8 +42,14 @@ def _other(one: Versus) -> Dot:
         lead += f" [{text.points(one.gain.low)}, {text.points(one.gain.high)}]"
     scheduler, number = str(one.row["scheduler"]), int(one.row["number"])
     arm = " arm" if one.row["kind"] == "reference" else ""
-    label = f"{_short(scheduler)}{arm} {text.number(one.row['threshold_ratio'], 2)}"
+    label = f"{_short(scheduler)}{arm}{_ratio(one.row)}"
     return Dot(label, scheduler, one.accuracy, False, number, "" if lead == text.DASH else lead)
+
+
+def _ratio(row: Mapping[Any, Any]) -> str:
+    """D / sum(lr) after a name; nothing where a trial has none."""
+    ratio = row["threshold_ratio"]
+    return f" {text.number(ratio, 2)}" if text.finite(ratio) else ""
 
 
 def _short(name: str) -> str:
@@ -65,7 +72,8 @@ def reading_table(material: Material, rows: Sequence[Row], pairs: bool) -> Table
         best = entry.best
         cells[0] = Cell(cells[0].text, entry.least, trial=int(best["number"]))
         style = material.styles[best["scheduler"]]
-        lines = [text.short(style.label, 24), f"{text.RATIO} = {text.number(best['threshold_ratio'])}"]
+        lines = [text.short(style.label, 24)]
+        lines += [f"{text.RATIO} = {text.number(best['threshold_ratio'])}"] if _ratio(best) else []
         lines += [window(best)] if window(best) else []
         lines.append(f"trial {int(best['number'])}, {_runs(entry)}")
         cells.append(Cell("\n".join(lines), style.label, style.color))
@@ -76,12 +84,12 @@ def reading_table(material: Material, rows: Sequence[Row], pairs: bool) -> Table
         "Best by sparsity, and how far above the named schedules at the same sparsity or more. Arms run over "
         "the whole training, as published; a trial of the search has a window u of its own. "
     )
-    n = text.count(study.samples(study.accuracy.rpartition("_")[2]), "validation sample")
-    n += f", {text.count(study.samples('test'), 'test sample')}"
-    caption += f"Brackets: 95{text.NBSP}% intervals, "
-    if pairs:
-        caption += "Student's t over fresh seeds, differences paired by seed; of one training "
-    caption += f"Wilson's over the samples (n = {n})."
+    sizes = [(study.samples(study.accuracy.rpartition("_")[2]), "validation sample")]
+    sizes.append((study.samples("test"), "test sample"))
+    n = ", ".join(text.count(size, noun) for size, noun in sizes if size)
+    how = ["Student's t over fresh seeds, differences paired by seed"] if pairs else []
+    how += [f"{'of one training ' if pairs else ''}Wilson's over the samples (n = {n})"] if n else []
+    caption += f"Brackets: 95{text.NBSP}% intervals, {'; '.join(how)}." if how else ""
     return Table(columns, body, caption)
 
 
@@ -100,7 +108,7 @@ def _against(one: Versus) -> Cell:
     if one.row is None:
         return Cell("itself; no\narm as sparse" if one.own else "none\nas sparse")
     arm = one.row["kind"] == "reference"
-    who = f"arm {text.number(one.row['threshold_ratio'], 2)}" if arm else f"trial {int(one.row['number'])}"
+    who = f"arm{_ratio(one.row)}" if arm else f"trial {int(one.row['number'])}"
     who = f"{text.percent(one.accuracy.value)}, {who}"
     return _difference(one.gain, who, *([] if one.fresh else ["one training"]))
 
