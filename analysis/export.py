@@ -111,6 +111,13 @@ def _differs(cells: Sequence[Cell]) -> bool:
     return any(_value(cell) != cell.text for cell in numbers)
 
 
+def strangers(folder: Path, written: Sequence[Path]) -> str:
+    """Other SVG and CSV files of the folder in words; they may be of another study."""
+    others = sorted(file.name for file in folder.iterdir() if file.suffix in (".svg", ".csv"))
+    others = [name for name in others if name not in {file.name for file in written}]
+    return ", ".join(others[:5]) + (f" and {len(others) - 5} more files" if len(others) > 5 else "")
+
+
 def _write(folder: Path, name: str, text: str) -> Path:
     """One file, replaced in one step. Raises `StudyError`."""
     file = folder / name

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.confirmation import seed_key
-from analysis.pareto import Floats
+from analysis.pareto import Floats, non_dominated
 from analysis.results import Study
 
 CONFIRMED, REPEATED, SINGLE = "confirmed", "repeated", "single"
@@ -45,13 +45,14 @@ class Replicates:
         return Replicates(self.basis, self.runs[chosen])
 
     def fronts(self) -> dict[object, Floats]:
-        """By seed, the points [k, 2] (sparsity, accuracy) that its runs attain; [0, 2] where all fell short.
+        """By seed, the front [k, 2] (sparsity, accuracy) of its runs that attain; [0, 2] where none does.
 
         A seed whose every run failed is a seed that attained nothing: leaving it out would flatter.
         """
         parts = {}
         for seed, rows in self.runs.groupby("seed", sort=False):
-            parts[seed] = rows.loc[rows["attains"], ["sparsity", "accuracy"]].to_numpy(dtype=float)
+            points = rows.loc[rows["attains"], ["sparsity", "accuracy"]].to_numpy(dtype=float)
+            parts[seed] = points[non_dominated(points, (True, True))]
         return dict(sorted(parts.items(), key=lambda item: (str(type(item[0])), item[0])))
 
 

@@ -8,7 +8,7 @@ from analysis.comparison.rivals import Contender, Rival
 from analysis.sections.base import Cell, Column
 from analysis.stats import cliffs_delta, magnitude
 
-TESTED = [Column("Difference, points"), Column("p"), Column("p, Holm"), Column("A12")]
+TESTED = [Column("Difference, points"), Column("p (Holm)"), Column("A12")]
 NONE = Cell(text.DASH)
 
 
@@ -18,13 +18,12 @@ def study(rival: Rival) -> Cell:
 
 
 def contest_cells(one: Contest | None, *, points: bool = True) -> list[Cell]:
-    """The four cells of `TESTED`: first minus other, p before and after the correction, effect size."""
+    """The cells of `TESTED`: first minus other, p before and after the correction, effect size."""
     if one is None:
-        return [NONE] * 4
+        return [NONE] * len(TESTED)
     return [
         Cell(interval(one, points=points), one.difference.value),
-        probability(one.p),
-        probability(one.adjusted),
+        _probability(one),
         Cell(effect(one), one.effect.value if text.finite(one.effect.value) else None),
     ]
 
@@ -42,19 +41,26 @@ def interval(one: Contest, *, points: bool = True) -> str:
 
 
 def effect(one: Contest) -> str:
-    """A12 with its interval and its word."""
+    """A12 with its interval."""
     if not (one.tested and text.finite(one.effect.value)):
         return text.DASH
-    word = magnitude(cliffs_delta(one.effect.value))
-    ends = f"[{one.effect.low:.2f},{text.NBSP}{one.effect.high:.2f}]"
-    return f"{one.effect.value:.2f} {ends} {word}"
+    return f"{one.effect.value:.2f} [{one.effect.low:.2f},{text.NBSP}{one.effect.high:.2f}]"
 
 
-def probability(p: float) -> Cell:
-    """A p-value as it is read: four digits where small."""
-    if not text.finite(p):
+def word(one: Contest) -> str:
+    """How large the effect is called."""
+    return magnitude(cliffs_delta(one.effect.value))
+
+
+def probability(p: float) -> str:
+    """A p-value as it is read."""
+    return f"{p:.3g}" if p >= 0.0001 else "< 0.0001"
+
+
+def _probability(one: Contest) -> Cell:
+    if not one.tested:
         return NONE
-    return Cell(f"{p:.2g}" if p >= 0.0001 else "< 0.0001", p)
+    return Cell(f"{probability(one.p)} ({probability(one.adjusted)})", one.p)
 
 
 def accuracy(contender: Contender) -> str:

@@ -28,7 +28,9 @@ def fronts(field: Field, results: Results) -> Section:
     first = field.rivals[0].study
     titles = first.label(first.sparsity), first.label(first.accuracy)
     at = [point.sparsity.value for points in info.points.values() for point in points]
-    views = [(label, draw_rivals(info, field.styles, scale, *titles)) for label, scale in scales(at)]
+    views = [
+        (label, draw_rivals(info, field.styles, scale, *titles)) for label, scale in reversed(scales(at))
+    ]
     caption = (
         f"Means over seeds with 95{text.NBSP}% intervals (Student's t); filled: on the front of its own "
         "study's "
@@ -47,14 +49,15 @@ def _finding(field: Field, results: Results) -> str:
     told = []
     for rival in order:
         volume = volumes[rival.label]
-        n = f", {text.count(volume.n, 'seed')}" if field.basis != SINGLE else ""
-        ends = f" [{volume.low:.3f}, {volume.high:.3f}{n}]" if text.finite(volume.low) else ""
+        ends = f" [{volume.low:.3f}, {volume.high:.3f}]" if text.finite(volume.low) else ""
         told.append(f"{rival.label} {volume.value:.3f}{ends}")
     study = field.rivals[0].study
     accuracy, sparsity = (text.percent(study.worst(name)) for name in (study.accuracy, study.sparsity))
     worst = f"{accuracy} accuracy, {sparsity} sparsity"
-    single = ", single trainings, n = 1" if field.basis == SINGLE else ""
-    return f"Hypervolume over {worst}{single}: {text.listing(told)}."
+    n = sorted({volume.n for volume in volumes.values()})
+    seeds = f"means of {n[0] if len(n) == 1 else f'{n[0]} to {n[-1]}'} seeds"
+    measure = "single trainings, n = 1" if field.basis == SINGLE else seeds
+    return f"Hypervolume over {worst} ({measure}): {text.listing(told)}."
 
 
 def _volume(rival: Rival, results: Results) -> Estimate:
@@ -62,16 +65,16 @@ def _volume(rival: Rival, results: Results) -> Estimate:
 
 
 def _table(field: Field, results: Results) -> Table:
-    columns = [Column("Study", False), Column("Search trials"), Column("Configurations"), Column("Runs")]
+    columns = [Column("Study", False), Column("Search trials"), Column("Configurations")]
     columns += [Column("Seeds"), Column("Hypervolume"), *TESTED, Column("Dense accuracy")]
-    columns[6] = Column("Difference")
+    columns[5] = Column("Difference")
     rows = []
     for rival in field.rivals:
         runs, volume = rival.again.runs, _volume(rival, results)
         searched = int((rival.study.trials["kind"] == "search").sum())
         ends = f" [{volume.low:.3f},{text.NBSP}{volume.high:.3f}]" if text.finite(volume.low) else ""
         rows.append([
-            study(rival), value(searched), value(runs["configuration"].nunique()), value(len(runs)),
+            study(rival), value(searched), value(runs["configuration"].nunique()),
             value(runs["seed"].nunique()) if field.basis != SINGLE else Cell("1", 1),
             Cell(f"{volume.value:.3f}{ends}", volume.value),
             *contest_cells(results.contests.get((VOLUME, rival.label)), points=False),
@@ -82,6 +85,8 @@ def _table(field: Field, results: Results) -> Table:
         "The "
         "bootstrap was tried: of the mean of five values its interval holds 92 % where it claims 95."
     )
+    if field.basis == SINGLE:
+        caption = "Hypervolume of the front of each search's single trainings (n = 1): no interval, no test."
     return Table(columns, rows, caption)
 
 

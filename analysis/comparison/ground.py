@@ -26,7 +26,7 @@ def common_ground(studies: Sequence[Named]) -> tuple[list[Study], tuple[str, ...
     Two objectives remain: a third one is warned of. The reference point is the worst of all, the floor the
     highest. Raises `StudyError` with every reason against the comparison in one message.
     """
-    problems, warnings = _same(studies)
+    problems, warnings, unknown = _same(studies)
     accuracy, sparsity = (_metric(studies, name) for name in ("accuracy", "sparsity"))
     for kind, metric in (("accuracy", accuracy), ("sparsity", sparsity)):
         for label, study in studies:
@@ -34,10 +34,7 @@ def common_ground(studies: Sequence[Named]) -> tuple[list[Study], tuple[str, ...
             if own == metric:
                 continue
             if own in _PLAIN:
-                warnings.append(
-                    f"{label} does not say what its {kind} measures; it is taken for {metric}. "
-                    "That is yours to vouch for."
-                )
+                unknown[label].append(f"what its {kind} measures (taken for {metric})")
             elif _has(study, metric):
                 warnings.append(
                     f"{label} was searched for {own}; it is compared by {metric}, which it did not seek."
@@ -47,12 +44,22 @@ def common_ground(studies: Sequence[Named]) -> tuple[list[Study], tuple[str, ...
                     f"{label} has {own} and no {metric}: the two measure different things. Compare it with a "
                     f"study that has {own}"
                 )
+    for label, words in unknown.items():
+        if words:
+            warnings.append(
+                f"{label} does not record {text.listing(words)}. That it is the same is yours to vouch for."
+            )
     if problems:
         raise StudyError(f"These studies cannot be compared: {'; '.join(problems)}.")
-    worst = {name: min(study.worst(_own(study, name, kind)) for _, study in studies)
-             for kind, name in (("accuracy", accuracy), ("sparsity", sparsity))}  # fmt: skip
+    worst = {
+        name: min(point.get(name, 0.0) for point in _points(studies, accuracy, sparsity) or [{}])
+        for name in (accuracy, sparsity)
+    }
     floor = max(study.floor for _, study in studies)
-    warnings += _measures(studies, worst, floor, (accuracy, sparsity))
+    if len({tuple(point.values()) for point in _points(studies, accuracy, sparsity)}) > 1:
+        shown = ", ".join(text.percent(value) for value in worst.values())
+        warnings.append(f"The reference points differ; hypervolumes are over the worst of them ({shown}).")
+    warnings += _remaining(studies, floor)
     described = {
         name: next((found for _, study in studies if (found := mapping(study.part("metrics").get(name)))), {})
         for name in (accuracy, sparsity)
@@ -88,23 +95,34 @@ def _has(study: Study, metric: str) -> bool:
     return metric in study.trials and bool(np.isfinite(study.trials[metric].to_numpy(dtype=float)).any())
 
 
-def _same(studies: Sequence[Named]) -> tuple[list[str], list[str]]:
-    """Reasons against the comparison, and warnings, from what study.json says of data and network."""
+def _points(studies: Sequence[Named], accuracy: str, sparsity: str) -> list[dict[str, float]]:
+    """The reference points that are recorded, by common metric."""
+    pairs = (("accuracy", accuracy), ("sparsity", sparsity))
+    return [
+        {name: study.worst(_own(study, name, kind)) for kind, name in pairs}
+        for _, study in studies
+        if study.part("reference_point")
+    ]
+
+
+def _same(studies: Sequence[Named]) -> tuple[list[str], list[str], dict[str, list[str]]]:
+    """Reasons against the comparison, warnings, and what a study does not record, of data and network."""
     problems, warnings = [], []
+    unknown: dict[str, list[str]] = {label: [] for label, _ in studies}
     for part, key, words in (
-        ("data", "name", "the data set"),
-        ("data", "classes", "the number of classes"),
-        ("network", "name", "the network"),
-        ("network", "prunable_weights", "the number of prunable weights"),
-        ("network", "synapses", "the number of synapses"),
+        ("data", "name", "data set"),
+        ("data", "classes", "number of classes"),
+        ("network", "name", "network"),
+        ("network", "prunable_weights", "number of prunable weights"),
+        ("network", "synapses", "number of synapses"),
     ):
         given = {label: study.part(part).get(key) for label, study in studies}
         known = {label: value for label, value in given.items() if value not in (None, "")}
         if len({str(value) for value in known.values()}) > 1:
-            problems.append(f"{words} differs ({_listed(known)})")
-        elif key == "name" and len(known) < len(given):
-            unknown = text.listing([label for label in given if label not in known])
-            warnings.append(f"{unknown}: {words} is not recorded. That it is the same is yours to vouch for.")
+            problems.append(f"the {words} differs ({_listed(known)})")
+        elif key == "name":
+            for label in given.keys() - known.keys():
+                unknown[label].append(f"its {words}")
     sizes = {label: study.part("data") for label, study in studies}
     for split in ("train", "val", "test"):
         known = {label: data[split] for label, data in sizes.items() if data.get(split)}
@@ -112,28 +130,24 @@ def _same(studies: Sequence[Named]) -> tuple[list[str], list[str]]:
             warnings.append(
                 f"The {split} splits differ in size ({_listed(known)}): accuracies are of other samples."
             )
-    return problems, warnings
+    return problems, warnings, unknown
 
 
-def _measures(studies: Sequence[Named], worst: Record, floor: float, metrics: tuple[str, str]) -> list[str]:
+def _remaining(studies: Sequence[Named], floor: float) -> list[str]:
     """What was brought to one measure, and what still differs between the studies."""
     warnings = []
-    pairs = tuple(zip(("accuracy", "sparsity"), metrics, strict=True))
-    points = [tuple(study.worst(_own(study, name, kind)) for kind, name in pairs) for _, study in studies]
-    if len(set(points)) > 1:
-        shown = ", ".join(text.percent(value) for value in worst.values())
-        warnings.append(f"The reference points differ; hypervolumes are over the worst of them ({shown}).")
-    if len({study.floor for _, study in studies}) > 1:
+    floors = {study.floor for _, study in studies if study.info.get("accuracy_floor") is not None}
+    if len(floors) > 1:
         warnings.append(f"The accuracy floors differ; the highest, {text.percent(floor)}, holds for all.")
-    sought = {label: ", ".join(study.objectives) for label, study in studies}
-    if len({frozenset(study.objectives) for _, study in studies}) > 1:
+    sought = {
+        label: ", ".join(study.objectives) for label, study in studies if not _PLAIN & {*study.objectives}
+    }
+    if len({frozenset(names.split(", ")) for names in sought.values()}) > 1:
         warnings.append(
             f"They were searched for different objectives ({_listed(sought)}); two are compared here."
         )
-    elif len(studies[0][1].objectives) > 2:
-        warnings.append(
-            "They were searched for three objectives; only accuracy and sparsity are compared here."
-        )
+    elif any(len(study.objectives) > 2 for _, study in studies):
+        warnings.append("More objectives were searched for; only accuracy and sparsity are compared here.")
     for key, words in (
         ("epochs", "epochs"),
         ("timesteps", "time steps"),
@@ -142,7 +156,7 @@ def _measures(studies: Sequence[Named], worst: Record, floor: float, metrics: tu
         told = {label: train[key] for label, study in studies if key in (train := _training(study))}
         if len({str(value) for value in told.values()}) > 1:
             warnings.append(f"The trainings differ in {words} ({_listed(told)}).")
-    states = {label: str(study.info.get("state", "unknown")) for label, study in studies}
+    states = {label: str(study.info["state"]) for label, study in studies if study.info.get("state")}
     unfinished = {label: state for label, state in states.items() if state != "complete"}
     if unfinished:
         warnings.append(

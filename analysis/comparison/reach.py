@@ -31,7 +31,7 @@ def reach(field: Field) -> Section:
         )  # fmt: skip
     titles = first.label(first.sparsity), first.label(first.accuracy)
     at = [float(x) for group in info.groups for corners in group.surfaces.values() for x in corners[:, 0]]
-    both = scales(at)
+    both = scales(at)[::-1]  # what remains first: studies differ where little does
     finding, pictures = [], []
     if field.basis != SINGLE:  # else the figure of the fronts shows the same
         views = [(label, draw_attainment(info, field.styles, scale, *titles)) for label, scale in both]
@@ -89,8 +89,13 @@ def _difference(
     caption = (
         f"{first.label} against {other.label}: a shade is where one of them is attained by so many more of "
         "its "
-        "seeds, in percentage points of the seeds; no shade where both are attained equally often."
+        "seeds, in percentage points of the seeds; no shade where both are attained equally often. Lines: "
+        "what half of the seeds attain."
     )
+    if info.alone:
+        caption = (
+            f"{first.label} against {other.label}: what one of them reaches and the other does not (n = 1)."
+        )
     if info.left_out:
         caption += f" {info.left_out} of the grid's lines are left out."
     summary = f"Difference of the empirical attainment functions. {told}"

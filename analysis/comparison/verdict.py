@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from analysis import text
-from analysis.comparison.cells import NONE, TESTED, accuracy, contest_cells, study
+from analysis.comparison.cells import NONE, TESTED, accuracy, contest_cells, probability, study, word
 from analysis.comparison.contests import VOLUME, Contest, Results
 from analysis.comparison.rivals import Contender, Field
 from analysis.replicates import SINGLE
 from analysis.sections.bands import BANDS
 from analysis.sections.base import Cell, Column, Section, Table
-from analysis.sections.cells import value
+from analysis.sections.cells import estimate, value
 
 HEADLINE = 0.90
 TITLE = "The comparison"
@@ -64,7 +64,7 @@ def _against(field: Field, results: Results, least: float, label: str) -> str:
         return ""
     sentence = f"{first} is {_far(one)} {label}{_test(one)}"
     if volume.tested:
-        far = f"{abs(volume.difference.value):.3f} {'more' if volume.difference.value >= 0 else 'less'}"
+        far = f"{abs(volume.difference.value):.3f} {'larger' if volume.difference.value >= 0 else 'smaller'}"
         zero = ", an interval that holds zero" if _holds_zero(volume) else ""
         sentence += f"; its hypervolume is {far}{zero}"
     return sentence + "."
@@ -84,8 +84,9 @@ def _test(one: Contest) -> str:
     how = f"paired over {text.count(one.pairs, 'seed')}" if one.pairs else "no common seeds, unpaired"
     zero = ", which holds zero" if _holds_zero(one) else ""
     return (
-        f" ({how}, 95{text.NBSP}% interval {low} to {high} points{zero}; permutation p = {one.p:.2g}, "
-        f"{one.adjusted:.2g} after Holm; A12 = {one.effect.value:.2f})"
+        f" ({how}, 95{text.NBSP}% interval {low} to {high} points{zero}; permutation "
+        f"p = {probability(one.p)}, {probability(one.adjusted)} after Holm; "
+        f"A12 = {one.effect.value:.2f}, {word(one)})"
     )
 
 
@@ -95,16 +96,17 @@ def _holds_zero(one: Contest) -> bool:
 
 def _notes(field: Field, results: Results) -> list[str]:
     notes = [
-        f"Differences are {field.rivals[0].label} minus the other study. A12: the chance that a run of "
-        f"{field.rivals[0].label} beats one of the other, 0.5 for none; its word is Cliff's delta's."
+        f"Differences are {field.rivals[0].label} minus the other study; p is before and after Holm. A12: "
+        f"the chance that a run of {field.rivals[0].label} beats one of the other, 0.5 where "
+        "nothing differs; its words are those of Cliff's delta."
     ]
     tests = results.tests
     if tests:
         least = min(one.smallest for one in tests)
         notes.append(
             f"Two-sided permutation tests of the means, {len(tests)} of them, corrected together (Holm). The "
-            f"smallest p that so few runs can show is {least:.2g} before the correction and "
-            f"{min(1.0, least * len(tests)):.2g} after it: "
+            f"smallest p that so few runs can show is {least:.3g} before the correction and "
+            f"{min(1.0, least * len(tests)):.3g} after it: "
             + (
                 "no difference, however large, could come out below 0.05; read the intervals and effect "
                 "sizes."
@@ -118,23 +120,33 @@ def _notes(field: Field, results: Results) -> list[str]:
             "configurations, nor "
             "the drawing of the samples that all runs share."
         )
+    counts = text.listing([_among(results, rival.label) for rival in field.rivals])
     notes.append(
         "Each study's best was chosen among its own configurations by the accuracy that is shown; the more "
         "it "
-        "chose from, the luckier. Test accuracy played no part in a choice."
+        f"chose from, the luckier (from {text.percent(BANDS[0], 0)} sparsity on: {counts}). Test accuracy "
+        "played no part in a choice."
     )
     return notes
 
 
+def _among(results: Results, label: str) -> str:
+    found = results.contenders[BANDS[0]][label]
+    return f"{label} {found.among if found is not None else 0}"
+
+
 def _table(field: Field, results: Results) -> Table:
     rival = field.rivals[0]
+    known = [one for row in results.contenders.values() for one in row.values() if one is not None]
+    tests = any(text.finite(one.test.value) for one in known)
     columns = [Column("Sparsity at least"), Column("Study", False), Column("Best configuration", False)]
-    columns += [Column("Chosen from"), Column("Seeds"), Column("Sparsity")]
-    columns += [Column(rival.study.label(rival.study.accuracy)), Column("Test accuracy"), *TESTED]
+    columns += [Column("Seeds"), Column("Sparsity")]
+    columns += [Column(rival.study.label(rival.study.accuracy))]
+    columns += [*([Column("Test accuracy")] if tests else []), *TESTED]
     rows = [
         [
             Cell(text.percent(least, 0), least), study(rival),
-            *_contender(results.contenders[least][rival.label]),
+            *_contender(results.contenders[least][rival.label], tests),
             *contest_cells(results.contests.get((least, rival.label))),
         ]
         for least in BANDS
@@ -145,13 +157,12 @@ def _table(field: Field, results: Results) -> Table:
     )
 
 
-def _contender(contender: Contender | None) -> list[Cell]:
+def _contender(contender: Contender | None, tests: bool) -> list[Cell]:
     if contender is None:
-        return [Cell("none"), NONE, NONE, NONE, NONE, NONE]
+        return [Cell("none"), *[NONE] * (4 if tests else 3)]
     number = "" if contender.number is None else f" (trial {contender.number})"
-    test = contender.test
-    return [
-        Cell(f"{contender.name}{number}"), value(contender.among), value(len(contender.runs)),
+    cells = [
+        Cell(f"{contender.name}{number}", contender.number), value(len(contender.runs)),
         value(contender.sparsity, "fraction"), Cell(accuracy(contender), contender.accuracy.value),
-        Cell(text.estimate(test.value, test.low, test.high), test.value if text.finite(test.value) else None),
     ]  # fmt: skip
+    return [*cells, estimate(contender.test)] if tests else cells

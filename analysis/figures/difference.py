@@ -15,7 +15,7 @@ from analysis.pareto import Floats
 from analysis.text import DASH, plotly_text
 from analysis.theme import Style
 
-STEPS = (0.2, 0.4, 0.6, 0.8, 1.0)  # upper ends of the classes of |difference|
+STEPS = (1 / 3, 2 / 3, 1.0)  # upper ends of the classes of |difference|
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,13 +23,15 @@ class DifferenceInfo:
     """Share of the first study's seeds that attain a point minus that of the other's, by cells of a grid.
 
     `difference` [n, m] belongs to the cells between the edges `x` [n + 1] (sparsity) and `y` [m + 1]
-    (accuracy); `medians`: corners of what half of the seeds of each attain; `left_out`: grid lines dropped.
+    (accuracy); `medians`: corners of what half of the seeds of each attain; `alone`: one seed each, so that
+    what one attains more often it attains alone; `left_out`: grid lines dropped.
     """
 
     x: Floats
     y: Floats
     difference: Floats
     medians: tuple[Floats, Floats]
+    alone: bool
     left_out: int
 
     def share(self, sign: int, low: float) -> float:
@@ -53,33 +55,38 @@ def difference_info(
     difference = attained_share(first, x, y) - attained_share(other, x, y)
     medians = tuple(pareto.attainment(fronts, 0.5) for fronts in (first, other))
     return DifferenceInfo(
-        np.append(low, x), np.append(floor, y), difference, (medians[0], medians[1]), left_out
+        np.append(low, x),
+        np.append(floor, y),
+        difference,
+        (medians[0], medians[1]),
+        len(first) == len(other) == 1,
+        left_out,
     )
 
 
 def draw_difference(
     info: DifferenceInfo, styles: tuple[Style, Style], scale: Scale, title: str, y_title: str
 ) -> go.Figure:
-    """Shades of a study's colour where it is attained by more of its seeds, darker by 20 %; both medians."""
+    """Shades of a study's colour where more of its seeds attain it, darker by thirds; both medians."""
     figure = go.Figure(layout={"template": theme.template()})
     for style, sign in zip(styles, (1, -1), strict=True):
         for step, top in enumerate(STEPS):
             bottom = STEPS[step - 1] if step else 0.0
             cells = (sign * info.difference > bottom + 1e-9) & (sign * info.difference <= top + 1e-9)
             rings = outline(cells, info.x, info.y)
-            words = f"{100 * bottom:.0f} {DASH} {100 * top:.0f} %"
+            words = "alone" if info.alone else f"{100 * bottom:.0f} {DASH} {100 * top:.0f} %"
             figure.add_scatter(
                 x=[x for ring in rings for x in (*(scale.x(float(at)) for at in ring[:, 0]), None)],
                 y=[y for ring in rings for y in (*(100 * float(at) for at in ring[:, 1]), None)],
-                mode="none", fill="toself", fillcolor=style.color, opacity=0.14 + 0.16 * step,
-                hoverinfo="skip", showlegend=bool(rings), name=f"{plotly_text(style.label)} by {words}",
+                mode="none", fill="toself", fillcolor=style.color, opacity=0.16 + 0.25 * step,
+                hoverinfo="skip", showlegend=bool(rings), name=f"{plotly_text(style.label)} {words}",
             )  # fmt: skip
     for style, corners in zip(styles, info.medians, strict=True):
         steps = pareto.staircase(corners, (info.x[0], info.y[0]))
         figure.add_scatter(
             x=[scale.x(float(x)) for x, _ in steps], y=[100 * float(y) for _, y in steps], mode="lines",
             line={"color": style.color, "width": 2, "dash": style.dash}, hoverinfo="skip",
-            name=f"{plotly_text(style.label)}, half of the seeds",
+            name=f"{plotly_text(style.label)}{'' if info.alone else ', median'}",
         )  # fmt: skip
     room = 0.05 * (info.y[-1] - info.y[0])
     figure.update_layout(

@@ -104,7 +104,7 @@ def _legend(figure: go.Figure, info: FrontInfo, styles: dict[str, Style]) -> Non
     kinds = (
         (counts.get("dominated", 0), "dominated", "circle-open", 8),
         (counts.get("infeasible", 0), "infeasible", "x", 8),
-        (counts.get("below floor", 0), f"below {100 * info.floor:.0f} % (floor)", "triangle-down", 8),
+        (counts.get("below floor", 0), f"below {100 * info.floor:.0f} %", "triangle-down", 8),
         (len(info.of("reference")), "reference arms", "circle", 10),
         (means, "confirmed means", "circle-open", 10),
         (counts.get("stopped", 0), "stopped", "line-ew", 9),

@@ -141,7 +141,7 @@ def _axis(axis: Rail, place: int, narrow: bool) -> tuple[dict[str, Any], list[di
     ends = {f"{across}0": 0, f"{across}1": 1, f"{along}0": place, f"{along}1": place}
     line = {"type": "line", **ends, "line": {"color": theme.FAINT, "width": 1}, "layer": "below"}
     crowded, notes = narrow and len(axis.ticks) > 6, []
-    paper = {"showarrow": False, "bgcolor": theme.PAPER, "borderpad": 0}
+    paper: dict[str, Any] = {"showarrow": False, "bgcolor": theme.PAPER, "borderpad": 0}
     for i, (height, text) in enumerate(axis.ticks):
         beside: dict[str, Any] = {"xanchor": "right", "xshift": -5}
         below: dict[str, Any] = {"yshift": -9 - 11 * (i % 2) * crowded}
@@ -150,7 +150,7 @@ def _axis(axis: Rail, place: int, narrow: bool) -> tuple[dict[str, Any], list[di
         notes.append(note | (below if narrow else beside) | {"font": font})
     words = textwrap.wrap(axis.label, 100 if narrow else 15) or [axis.label]
     name = "<br>".join(plotly_text(short(word, 40 if narrow else 24)) for word in words[:3])
-    head = {across: 0 if narrow else 1.04, along: place, "text": name, "showarrow": False}
+    head: dict[str, Any] = {across: 0 if narrow else 1.04, along: place, "text": name, "showarrow": False}
     head |= {"font": {"size": 11 if narrow else 12, "color": theme.INK}}
     head |= {"xanchor": "left", "yshift": 9, **paper} if narrow else {"yanchor": "bottom"}
     return line, [*notes, head]

@@ -136,7 +136,7 @@ def _percent(value: Estimate) -> tuple[float, float, float]:
 def _bars(spans: Sequence[tuple[float, float, float]], style: Style) -> dict[str, object]:
     """Plotly's error bars from (value, one end, other end)."""
     return {
-        "type": "data", "symmetric": False, "color": style.color, "thickness": 1.2, "width": 3,
+        "type": "data", "symmetric": False, "color": style.color, "thickness": 1, "width": 0,
         "array": [max(a, b) - value for value, a, b in spans],
         "arrayminus": [value - min(a, b) for value, a, b in spans],
     }  # fmt: skip

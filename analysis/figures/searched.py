@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from analysis.outcome import Outcome
 from analysis.parameters import Parameter
 from analysis.results import Study
-from analysis.text import number, plotly_text
+from analysis.text import number
 
 COMPLETED = ("front", "dominated", "infeasible", "below floor")
 
@@ -93,8 +93,3 @@ def _quantity(study: Study, name: str, rows: pd.DataFrame) -> Quantity:
     fraction = study.unit(name) == "fraction"
     values = rows[name].to_numpy(dtype=float) * (100.0 if fraction else 1.0)
     return Quantity(study.label(name), values, " %" if fraction else "")
-
-
-def template_text(value: object) -> str:
-    """`value` for a plotly hover template, where %{...} is live too."""
-    return plotly_text(value).replace("%{", "&#37;{")

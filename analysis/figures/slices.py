@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
 from analysis import theme
-from analysis.figures.hover import TRIALS
-from analysis.figures.searched import SearchedInfo, template_text
+from analysis.figures.hover import TRIALS, template_text
+from analysis.figures.searched import SearchedInfo
 from analysis.parameters import Parameter
 from analysis.text import plotly_text, short
 from analysis.theme import Style

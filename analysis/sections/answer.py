@@ -69,7 +69,7 @@ def _picture(material: Material, rows: Sequence[Row], finding: str) -> Picture:
         f"95{text.NBSP}% intervals{_over(rows)}. Triangles at the left edge: below the axis."
     )
     if beyond:
-        caption += f" No trial above the floor reached {text.listing(beyond)}."
+        caption += f" No trial above the floor reached {beyond[0]}."
     wide, narrow = draw_answer(info, material.styles), draw_answer(info, material.styles, narrow=True)
     table = full_table(material, rows)
     return Picture("answer", summary, caption, [("", wide)], info.height, table, [narrow])

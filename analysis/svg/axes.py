@@ -119,7 +119,10 @@ class Axis:
         if self.kind == "log":
             found = ticks.log(self.low, self.high, max(most, 3))
             return [(math.log10(value), self._dressed(value, _log_label(value))) for value in found]
-        found = ticks.linear(self.low, self.high, most, given.get("dtick"), float(given.get("tick0") or 0.0))
+        # A tenth more than asked for, so that a little room around round ends does not halve the ticks.
+        found = ticks.linear(
+            self.low, self.high, 1.1 * most, given.get("dtick"), float(given.get("tick0") or 0.0)
+        )
         names = ticks.labels(found, bool(given.get("separatethousands")))
         return [(value, self._dressed(value, name)) for value, name in zip(found, names, strict=True)]
 

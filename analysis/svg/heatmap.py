@@ -22,9 +22,9 @@ def cells(trace: Mapping[str, Any]) -> Floats:
     z = trace.get("z")
     rows = [floats(row) for row in ([] if z is None else z)]
     width = max((len(row) for row in rows), default=0)
-    return np.array([np.pad(row, (0, width - len(row)), constant_values=np.nan) for row in rows]).reshape(
-        -1, width
-    )
+    if not rows or not width:
+        return np.empty((len(rows), 0))
+    return np.array([np.pad(row, (0, width - len(row)), constant_values=np.nan) for row in rows])
 
 
 def edges(trace: Mapping[str, Any], axis: Axis) -> Floats:

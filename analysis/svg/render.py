@@ -121,12 +121,14 @@ class _Page:
         left, right, top, bottom = (self.margin[side] for side in "lrtb")
         head = text.height(self.head, self.head_font.size) + 12 if self.head else 0.0
         for _ in range(3):
+            # Names too long for the drawing are cut at its edge: half of it stays the plot's.
+            left, right = min(left, 0.5 * self.width), min(right, 0.3 * self.width)
             self.legend.arrange(max(self.width - left - right, 60.0))
             self.full = self.legend.flat and self.legend.size[1] > 2.5 * self.legend.row
             if self.full:  # many entries: from edge to edge of the drawing
                 self.legend.arrange(self.width - 16)
             side = self.legend.side
-            above = self.legend.size[1] + 6 if side == "top" else 0.0
+            above = self.legend.size[1] + self._gap() + 2 if side == "top" else 0.0
             beyond = self.legend.size[0] + 20 if side == "right" else 0.0
             rooms = sum(bar.room for bar in self.bars)
             t = max(top, above + 6 + head) if side == "top" or head else top
@@ -146,6 +148,11 @@ class _Page:
             left, right = max(self.margin["l"], need["l"] + 4), max(self.margin["r"], need["r"] + 4)
             bottom = max(self.margin["b"], need["b"] + 4)
             top = max(self.margin["t"], need["t"] + 4)
+
+    def _gap(self) -> float:
+        """Pixels between the plot and the legend above it."""
+        share = float(self.legend.given.get("y", 1.0)) - 1
+        return max(4.0, min(share, 0.3) * (self.area[3] - self.area[1]))
 
     def _need(self, need: dict[str, float], name: str, ruler: Ruler) -> None:
         """How far an axis reaches beyond the plot: on its own side, and to the right by its last label."""
@@ -248,7 +255,7 @@ class _Page:
         wide, high = self.legend.size
         side, given = self.legend.side, self.legend.given
         if side == "top":
-            return self.legend.draw(8 if self.full else left, top - high - 4)
+            return self.legend.draw(8 if self.full else left, top - high - self._gap())
         if side == "bottom":
             return self.legend.draw(8 if self.full else left, self.height - high - 4)
         if side == "right":

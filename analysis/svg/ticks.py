@@ -13,7 +13,7 @@ MINUS = "\N{MINUS SIGN}"
 _FORMAT = re.compile(r"(?P<sign>\+?)(?P<comma>,?)(?:\.(?P<digits>\d+))?(?P<trim>~?)(?P<kind>[fegd%s]?)")
 
 
-def step(span: float, most: int) -> float:
+def step(span: float, most: float) -> float:
     """The smallest of 1, 2 and 5 times a power of ten that cuts `span` into at most `most` pieces."""
     if not span > 0 or most < 1:
         return 1.0
@@ -25,7 +25,9 @@ def step(span: float, most: int) -> float:
     return 10 * base
 
 
-def linear(low: float, high: float, most: int, dtick: float | None = None, tick0: float = 0.0) -> list[float]:
+def linear(
+    low: float, high: float, most: float, dtick: float | None = None, tick0: float = 0.0
+) -> list[float]:
     """Multiples of a round step between two ends, in either order, from the lower one up."""
     low, high = min(low, high), max(low, high)
     size = dtick or step(high - low, most)
@@ -41,7 +43,7 @@ def linear(low: float, high: float, most: int, dtick: float | None = None, tick0
 def log(low: float, high: float, most: int) -> list[float]:
     """Values between 10^low and 10^high: as many of 1 to 9, or 1, 2, 5, or powers of ten as fit."""
     low, high = min(low, high), max(low, high)
-    first, last = math.floor(low), math.ceil(high)
+    first, last = max(math.floor(low), -307), min(math.ceil(high), 307)  # what a float holds in full
     for bases in (range(1, 10), (1, 2, 5), (1, 3), (1,)):
         found = [base * 10.0**power for power in range(first, last + 1) for base in bases]
         found = [value for value in found if low - 1e-9 <= math.log10(value) <= high + 1e-9]

@@ -92,7 +92,7 @@ def from_parquet(path: Path) -> Runs:
     """The packed landscape."""
     frame, _ = pack.read(path)
     frame = frame[frame["epochs_trained"] == pack.EPOCHS]
-    fields = [{k: v for k, v in row.items() if _given(v)} for row in frame[FIELDS].to_dict("records")]
+    fields = [{k: _plain(v) for k, v in row.items() if _given(v)} for row in frame[FIELDS].to_dict("records")]
     curves = [np.stack(frame[name].to_list()) for name in ("accuracy_val", "sparsity_params", "wall_s")]
     return _runs(fields, frame["seed"].to_list(), *(curve.astype(float) for curve in curves))
 
@@ -114,6 +114,10 @@ def from_claims(path: Path) -> Runs:
 
 def _given(value: Any) -> bool:
     return isinstance(value, np.ndarray) or (value is not None and value == value)
+
+
+def _plain(value: Any) -> Any:
+    return value.tolist() if isinstance(value, np.ndarray) else value
 
 
 def _in_landscape(config: Mapping[str, Any]) -> bool:

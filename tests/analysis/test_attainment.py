@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
@@ -44,6 +44,7 @@ def design(folder: Path, seeds: list[Any], arms: int = 2) -> Path:
     return write_folder(folder, rows)
 
 
+@settings(deadline=None)
 @given(fronts=st.lists(FRONT, min_size=1, max_size=7), least=st.integers(0, 9))
 def test_what_a_share_of_the_seeds_reaches_by_the_definition(fronts: list[np.ndarray], least: int) -> None:
     """The so-many-th best of what each seed reaches alone at that sparsity; empty fronts reach nothing."""

@@ -107,7 +107,9 @@ def test_table_sorts_and_filters(visit: Visit) -> None:
 def test_without_scripts(visit: Visit) -> None:
     """The front shows as inline SVG, tables are plain, empty plots are gone."""
     assert visit.page.locator("svg.static circle").count() > 15
-    assert visit.page.locator("svg.static").bounding_box()["height"] > 300
+    drawings = visit.page.locator("svg.static")
+    assert drawings.count() == visit.page.locator(".plot").count()
+    assert all(drawing.bounding_box()["height"] > 250 for drawing in drawings.all())
     assert visit.page.locator(".plot:visible").count() == 0
     assert visit.page.locator("table.tools tbody tr").count() == 34
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from analysis.report import render, write
+from analysis.render import render
+from analysis.report import write
 from analysis.results import load
 from tests.analysis.folder import write_study
 from tests.analysis.visit import Visit, needs_browser, visiting, write_report
@@ -54,15 +55,15 @@ def test_it_follows_and_keeps_the_place(browser: Any, folder: Path, tmp_path: Pa
         before, top = page.evaluate(PLACE), page.evaluate(TOP)
         assert before == ["front", before[1], True, "log"]
         assert top < -50
-        page.evaluate(SOON)
         # More trials have ended, so that all above the place is longer or shorter than it was.
         write(render(load(write_study(folder, trials=40, state="running"))), file)
+        page.evaluate(SOON)
         again(visit)
         assert page.locator("#trials .filter [role=status]").inner_text().endswith("of 48 rows")
         assert visit.until(PLACE, before) == before
         assert page.evaluate(TOP) == pytest.approx(top, abs=2)
-        page.evaluate(SOON)
         write(render(load(write_study(folder, trials=40))), file)
+        page.evaluate(SOON)
         again(visit)
         assert page.locator(".state").count() == 0
         assert visit.until(PLACE, before) == before

@@ -129,7 +129,7 @@ def test_odd_runs(tmp_path: Path) -> None:
     rows = [trial(0, 0.9, 0.9), trial(1, 0.8, 0.9), trial(2, 0.7, 0.9)]
     rows += [confirm(3, 0, 5, 0.1), confirm(4, 0, 5, 0.8), confirm(5, 0, None, 0.6), confirm(6, 1, None)]
     rows += [confirm(7, 99, 5), confirm(8, 4, 5), confirm(9, None, 5)]
-    study = load(write_folder(tmp_path / "s", rows, confirmed=[0, 1, 2, 77, "x"]))
+    study = load(write_folder(tmp_path / "s", rows, confirmed=[0, 1, 2, 77]))
     assert "confirm no trial of this study, and are in no mean: 7, 8, 9" in study.notices[0]
     of = {part.number: part for part in classify(study).configurations}
     assert list(of) == [0, 1, 2]

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from analysis.records import StudyError
-from analysis.report import render
+from analysis.render import render
 from analysis.results import load
 from tests.analysis import damage
 from tests.analysis.folder import write_confirmed, write_study

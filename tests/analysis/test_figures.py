@@ -11,6 +11,7 @@ from analysis.figures.shapes import crossing, shapes_info
 from analysis.figures.threshold import threshold_info
 from analysis.outcome import classify
 from analysis.results import load
+from analysis.runs import Runs
 from analysis.theme import styles
 from tests.analysis.folder import GRID, trial, write_folder, write_study
 
@@ -62,7 +63,7 @@ def test_curves_info_measures_the_late_loss(tmp_path: Path) -> None:
         for i, value in enumerate((0.5, 0.9, None, 0.7))
     ]
     study = load(write_folder(tmp_path / "s", [trial(0, 0.7, 0.9)], rows))
-    info = curves_info(study, classify(study))
+    info = curves_info(study, classify(study), Runs.of(study.epochs))
     assert info.curves[0].drop == pytest.approx(0.2)
     assert info.curves[0].best_at == 0.5
     assert [name for name, _, _ in info.panels] == ["accuracy_val", "threshold"]

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from analysis.report import main, render
+from analysis.render import render
+from analysis.report import main
 from analysis.results import load
 from analysis.sections import SECTIONS
 from analysis.sections.base import Material

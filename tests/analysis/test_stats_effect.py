@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
@@ -11,6 +11,7 @@ from analysis import stats
 VALUES = st.lists(st.integers(0, 5).map(float), min_size=1, max_size=9)
 
 
+@settings(deadline=None)
 @given(x=VALUES, y=VALUES)
 def test_a12_counts_pairs(x: list[float], y: list[float]) -> None:
     """Larger counts one, equal a half; the same as Mann and Whitney's U over n m; swapped it is 1 - A."""

@@ -17,6 +17,7 @@ def rng() -> np.random.Generator:
     return np.random.default_rng(0)
 
 
+@settings(deadline=None)
 @given(pairs=st.lists(st.tuples(st.integers(-3, 3), st.integers(-3, 3)), min_size=2, max_size=8))
 def test_exact_sign_flips_agree_with_scipy(pairs: list[tuple[int, int]]) -> None:
     """All 2^n ways; in tenths, so that sums tie only up to rounding."""
@@ -92,6 +93,7 @@ def test_unpaired_test_of_an_empty_side_has_no_p() -> None:
     assert stats.permutation([np.nan, 5.0, 6.0], [1.0, 2.0], rng()) == pytest.approx(2 / 6)
 
 
+@settings(deadline=None)
 @given(p=st.lists(st.floats(0, 1), min_size=1, max_size=6))
 def test_holm_is_the_closed_test_of_bonferroni(p: list[float]) -> None:
     """A hypothesis falls when Bonferroni rejects every intersection that holds it."""

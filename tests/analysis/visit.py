@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from analysis.report import render
+from analysis.render import render
 from analysis.results import load
 
 ARGUMENTS = [
@@ -47,10 +47,15 @@ class Visit:
         self.page.wait_for_selector("html[data-ready]")
 
     def until(self, script: str, expected: Any) -> Any:
-        """Evaluate until the value is the expected one; returns the last value."""
+        """Evaluate until the value is the expected one, also in a page that comes anew; the last value."""
         # wait_for_function would evaluate a string inside the page, which the page's policy forbids.
+        value = None
         for _ in range(PATIENCE_MS // 50):
-            value = self.page.evaluate(script)
+            try:
+                value = self.page.evaluate(script)
+            except Exception as error:
+                if "context was destroyed" not in str(error):
+                    raise
             if value == expected:
                 break
             self.page.wait_for_timeout(50)
