@@ -26,9 +26,10 @@ def wilson(accuracy: float, n: int, level: float = 0.95) -> Estimate:
 
     centre = (p + z^2 / 2n) / (1 + z^2 / n),
     half width = z / (1 + z^2 / n) * sqrt(p (1 - p) / n + z^2 / 4 n^2), z = the normal quantile of `level`.
-    It covers the drawing of the samples, not the training (Wilson 1927, JASA 22:209). All NaN for n < 1.
+    It covers the drawing of the samples, not the training (Wilson 1927, JASA 22:209). No interval for n < 1,
+    or outside [0, 1].
     """
-    if n < 1 or not np.isfinite(accuracy):
+    if n < 1 or not 0.0 <= accuracy <= 1.0:  # NaN is neither
         return Estimate(float(accuracy), float("nan"), float("nan"), n)
     z = float(scipy_stats.norm.ppf(0.5 + level / 2))
     scale = 1.0 + z * z / n

@@ -24,6 +24,11 @@ values = st.recursive(
 Change = Callable[[Path], None]
 
 
+def _given(folder: Path, *names: str) -> list[str]:
+    """Those of the files that are there and hold something."""
+    return [name for name in names if (folder / name).exists() and (folder / name).stat().st_size]
+
+
 def _places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     """The ways to all entries of a nested value."""
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
@@ -50,7 +55,7 @@ def _with(value: Any, place: tuple[Any, ...], draw: st.DrawFn) -> None:
 @st.composite
 def entries(draw: st.DrawFn, folder: Path) -> Change:
     """One to four entries of one JSON text have other values, are missing, or are new."""
-    name = draw(st.sampled_from([name for name in FILES if (folder / name).exists()]))
+    name = draw(st.sampled_from(_given(folder, *FILES)))
     lines = (
         (folder / name).read_text().splitlines(keepends=False)
         if name.endswith("l")
@@ -69,7 +74,7 @@ def entries(draw: st.DrawFn, folder: Path) -> Change:
 @st.composite
 def column(draw: st.DrawFn, folder: Path) -> Change:
     """One key has another value in all lines of a file, or is missing there."""
-    name = draw(st.sampled_from(["trials.jsonl", "epochs.jsonl"]))
+    name = draw(st.sampled_from(_given(folder, "trials.jsonl", "epochs.jsonl")))
     rows = [json.loads(line) for line in (folder / name).read_text().splitlines()]
     key, value, removed = draw(st.sampled_from(sorted(rows[0]))), draw(values), draw(st.booleans())
     for row in rows:
@@ -84,7 +89,7 @@ def column(draw: st.DrawFn, folder: Path) -> Change:
 @st.composite
 def bytes_of(draw: st.DrawFn, folder: Path) -> Change:
     """A file is cut, empty, gone, doubled, or has other bytes somewhere."""
-    name = draw(st.sampled_from(FILES))
+    name = draw(st.sampled_from(_given(folder, *FILES)))
     content = (folder / name).read_bytes()
     at = draw(st.integers(0, len(content)))
     new = draw(

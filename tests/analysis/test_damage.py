@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import tempfile
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -16,26 +15,29 @@ from analysis.render import render
 from analysis.results import load
 from tests.analysis import damage
 from tests.analysis.folder import write_confirmed, write_study
+from tests.analysis.insides import write_inside
+from tests.analysis.searched import write_searched
 
-GOOD = Path(tempfile.mkdtemp(prefix="spinetune-good-"))
-FOLDERS = [
-    write_study(GOOD / "plain", trials=8),
-    write_confirmed(GOOD / "confirmed", network={"layers": ["a"], "nodes": ["b"]}),
-    write_confirmed(GOOD / "three", third=True),
-]
 FEW = settings(max_examples=30, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 MANY = settings(FEW, max_examples=1500, derandomize=False)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _remove_good() -> Any:
-    yield
-    shutil.rmtree(GOOD)
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Good ones: every file, two and three objectives, confirmations, metrics by layer."""
+    place = tmp_path_factory.mktemp("good")
+    return [
+        write_study(place / "plain", trials=8),
+        write_confirmed(place / "confirmed"),
+        write_confirmed(place / "three", third=True),
+        write_inside(place / "inside"),
+        write_searched(place / "searched", 12),
+    ]
 
 
-def survives(data: st.DataObject) -> None:
+def survives(data: st.DataObject, folders: list[Path]) -> None:
     """One to three changes to a copy of a good folder, then the whole report."""
-    good = data.draw(st.sampled_from(FOLDERS))
+    good = data.draw(st.sampled_from(folders))
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place) / "s"
         shutil.copytree(good, folder)
@@ -53,16 +55,16 @@ def survives(data: st.DataObject) -> None:
 
 
 @FEW
-@given(st.data())
-def test_a_damaged_folder_gives_a_report_or_one_message(data: st.DataObject) -> None:
+@given(data=st.data())
+def test_a_damaged_folder_gives_a_report_or_one_message(folders: list[Path], data: st.DataObject) -> None:
     """A few damages of every kind, the same at each run."""
-    survives(data)
+    survives(data, folders)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(0)
 @MANY
-@given(st.data())
-def test_many_damaged_folders(data: st.DataObject) -> None:
+@given(data=st.data())
+def test_many_damaged_folders(folders: list[Path], data: st.DataObject) -> None:
     """Random ones, others at each run."""
-    survives(data)
+    survives(data, folders)
