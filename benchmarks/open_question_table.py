@@ -19,6 +19,7 @@ import plotly.graph_objects as go
 from analysis import theme
 from analysis.stats import Estimate, holm, paired_permutation, smallest_p, student
 from analysis.svg.render import draw
+from trainables.config import TrainConfig
 from trainables.schedules import SCHEDULES, curve
 
 RESULTS = Path(__file__).with_name("results")
@@ -43,12 +44,12 @@ def values(runs: list[Run], name: str) -> np.ndarray:
     return np.array([run[name] for run in runs], dtype=float)
 
 
-def shape(config: Run) -> np.ndarray:
+def shape(fields: Run) -> np.ndarray:
     """f(u) of a configuration on ``U``."""
-    schedule = SCHEDULES[config["scheduler"]]
-    parameters = {name: config[name] for name in schedule.parameters if name in config}
-    bounds = config.get("window_start", 0.0), config.get("window_end", 1.0)
-    return np.asarray(curve(config["scheduler"], *bounds, **parameters)(U), dtype=float)
+    config = TrainConfig(**fields)
+    parameters = {name: getattr(config, name) for name in SCHEDULES[config.scheduler].parameters}
+    found = curve(config.scheduler, config.window_start, config.window_end, **parameters)(U)
+    return np.asarray(found, dtype=float)
 
 
 def described(config: Run) -> str:
@@ -86,8 +87,8 @@ def section(dataset: str) -> list[str]:
         f"## {dataset}",
         "",
         f"A search of {origin['trials']} trials; then n = {n} fresh seeds for all. Commit "
-        f"{origin['commit']}, {origin['machine']['cpu']}, torch {origin['versions']['torch']}. With n pairs p cannot fall below "
-        f"{smallest_p(n):.2g}, before the correction.",
+        f"{origin['commit']}, {origin['machine']['cpu']}, torch {origin['versions']['torch']}. With n pairs "
+        f"p cannot fall below {smallest_p(n):.2g}, before the correction.",
         "",
         "| band | schedule | sparsity, % | validation, % | test, % | best minus it, points | p (Holm) |",
         "|---|---|---|---|---|---|---|",
@@ -170,11 +171,11 @@ def main() -> int:
     lines = ["# Is there a better schedule than linear, sine and S-LATS?", ""]
     lines += [
         "`python benchmarks/open_question.py --dataset DATASET`, then `open_question_table.py`. A search "
-        "over shape, window and D proposes; its best few of a sparsity band are trained with seeds of their own, "
-        "one is chosen by validation; then it, the named schedules and the dense network are trained with "
-        "fresh seeds, of which test accuracy is read. A named schedule has the least D that reaches the band "
-        "(interpolated in a sweep of five seeds a point). Brackets: 95 % intervals, Student's t; differences "
-        "are paired by seed. S-LATS under a constant learning rate is linear.",
+        "over shape, window and D proposes; its best few of a sparsity band are trained with seeds of their "
+        "own, one is chosen by validation; then it, the named schedules and the dense network are trained "
+        "with fresh seeds, of which test accuracy is read. A named schedule has the least D that reaches the "
+        "band (interpolated in a sweep of five seeds a point). Brackets: 95 % intervals, Student's t; "
+        "differences are paired by seed. S-LATS under a constant learning rate is linear.",
         "",
     ]
     for dataset in ("digits", "mnist5k"):
