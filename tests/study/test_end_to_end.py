@@ -144,8 +144,8 @@ class TestTiny:
         before = page.read_bytes()
         assert b"tiny" in before
         for line in rows(tiny[0] / "trials.jsonl"):
-            assert str(line["number"]).encode() in before
-            assert f"{line['values']['sparsity_params']:.6f}"[:6].encode() in before
+            assert f'data-trial="{line["number"]}"'.encode() in before
+            assert f"{100 * line['values']['sparsity_params']:.1f}\N{NO-BREAK SPACE}%".encode() in before
         page.unlink()
         again = [sys.executable, "-m", "analysis.report", str(tiny[0])]
         subprocess.run(again, check=True, capture_output=True)
