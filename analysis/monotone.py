@@ -49,7 +49,9 @@ def rising(x: Floats, y: Floats) -> Rising:
     # The pools as the algorithm leaves them: neighbours that differ by rounding alone must stay one.
     starts = np.asarray(fit.blocks[:-1])
     weight = np.add.reduceat(counts, starts)
-    middle = np.add.reduceat(levels * counts, starts) / weight
+    last = np.asarray(fit.blocks[1:]) - 1
+    # within its pool, whatever the rounding
+    middle = np.clip(np.add.reduceat(levels * counts, starts) / weight, levels[starts], levels[last])
     height = np.asarray(fit.x)[starts]
     ends_x = [levels[:1], middle, levels[-1:]]
     ends_y = [height[:1], height, height[-1:]]

@@ -15,8 +15,7 @@ from analysis.results import load
 from tests.analysis.folder import HOSTILE, trial, write_confirmed, write_folder, write_hostile, write_study
 from tests.analysis.rivals import change, foreign, shifted
 from tests.analysis.test_report import Page
-
-BROWSER = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
+from tests.analysis.visit import Visit
 
 
 def three(root: Path) -> list[Path]:
@@ -169,30 +168,23 @@ def test_hostile_studies_stay_text(tmp_path: Path) -> None:
 
 @pytest.mark.browser
 @pytest.mark.skipif(shutil.which("chromium") is None, reason="chromium is not installed")
-def test_opens_offline_and_quietly(tmp_path: Path) -> None:
+def test_opens_offline_and_quietly(browser: Any, tmp_path: Path) -> None:
     """Every figure draws, what remains first, without a request or a word on the console."""
-    engine = pytest.importorskip("playwright.sync_api")
     folders, file = three(tmp_path), tmp_path / "page.html"
     file.write_text(render_comparison(folders, [load(folder) for folder in folders]), encoding="utf-8")
-    requests: list[str] = []
-    complaints: list[str] = []
-    with engine.sync_playwright() as started:
-        chromium = started.chromium.launch(executable_path=shutil.which("chromium"), args=BROWSER)
-        page = chromium.new_context(offline=True).new_page()
-        page.on("request", lambda request: requests.append(request.url))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("console", lambda message: complaints.append(message.text))
-        page.goto(file.as_uri())
-        page.wait_for_selector("#fronts-plot .scatterlayer .point", timeout=120_000)
-        first = "document.getElementById('fronts-plot')._fullLayout.xaxis.type"
-        assert page.evaluate(first) == "log"
-        for i, button in enumerate(page.get_by_role("button", name="Sparsity", exact=True).all()):
-            button.click()
-            page.wait_for_selector(f".plot >> nth={i} >> .main-svg", timeout=120_000)
-        axes = "[...document.querySelectorAll('.plot')].map((plot) => plot._fullLayout.xaxis.type)"
-        assert page.evaluate(axes) == ["linear"] * 4
-        shades = "document.querySelectorAll('#difference-1-plot .scatterlayer path.js-fill').length"
-        assert page.evaluate(shades) > 0
-        chromium.close()
-    assert [url for url in requests if not url.startswith("data:")] == [file.as_uri()]
-    assert complaints == []
+    visit = Visit(browser)
+    page = visit.page
+    page.goto(file.as_uri())
+    page.wait_for_selector("#fronts-plot .scatterlayer .point", timeout=120_000)
+    first = "document.getElementById('fronts-plot')._fullLayout.xaxis.type"
+    assert page.evaluate(first) == "log"
+    for i, button in enumerate(page.get_by_role("button", name="Sparsity", exact=True).all()):
+        button.click()
+        page.wait_for_selector(f".plot >> nth={i} >> .main-svg", timeout=120_000)
+    axes = "[...document.querySelectorAll('.plot')].map((plot) => plot._fullLayout.xaxis.type)"
+    assert page.evaluate(axes) == ["linear"] * 4
+    shades = "document.querySelectorAll('#difference-1-plot .scatterlayer path.js-fill').length"
+    assert page.evaluate(shades) > 0
+    visit.context.close()
+    assert [url for url in visit.requests if not url.startswith("data:")] == [file.as_uri()]
+    assert visit.complaints == []
