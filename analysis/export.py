@@ -11,9 +11,7 @@ from pathlib import Path
 import plotly.graph_objects as go
 
 from analysis.records import StudyError
-from analysis.results import Study
-from analysis.sections import SECTIONS
-from analysis.sections.base import Cell, Material, Picture, Table
+from analysis.sections.base import Cell, Picture, Section, Table
 from analysis.svg.render import Unsupported, draw
 
 WIDTH_MM, LEAST_MM, MOST_MM = 180.0, 60.0, 400.0  # 180: two columns of a paper; one is about 88
@@ -25,7 +23,7 @@ _ROOM, _PLOT = (
 )  # of the height: a paper's figures are lower than the page's; least of the plot itself
 
 
-def export(study: Study, folder: Path, width_mm: float = WIDTH_MM) -> list[Path]:
+def export(sections: Sequence[Section], folder: Path, width_mm: float = WIDTH_MM) -> list[Path]:
     """Writes `KEY.svg` (`KEY-VIEW.svg` for further views) and `KEY.csv`; returns their paths, in order.
 
     `width_mm`: width of the figures, `LEAST_MM` to `MOST_MM`. The same study gives the same bytes. Raises
@@ -38,8 +36,7 @@ def export(study: Study, folder: Path, width_mm: float = WIDTH_MM) -> list[Path]
             f"--width-mm {width_mm:g}: a figure is {LEAST_MM:g} to {MOST_MM:g} mm wide. {near:g} would do; a "
             f"paper's column has about 88, two have about {WIDTH_MM:g}."
         )
-    material = Material.of(study)
-    pictures = [picture for make in SECTIONS for picture in make(material).pictures]
+    pictures = [picture for section in sections for picture in section.pictures]
     written: list[Path] = []
     problems: list[str] = []
     for picture in pictures:

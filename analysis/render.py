@@ -7,6 +7,7 @@ import functools
 import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,23 +26,43 @@ from analysis.sections.base import Material, Picture, Section
 TEMPLATES = Path(__file__).with_name("templates")
 
 
-def render(study: Study) -> str:
-    """The report's HTML. A function of the study alone: the same study gives the same characters."""
+@dataclass(frozen=True)
+class Report:
+    """What there is to show of a study, or of several beside each other; `ended`: trials behind it."""
+
+    material: Material
+    sections: Sequence[Section]
+    ended: int
+
+
+def report(study: Study) -> Report:
+    """All sections of one study."""
     material = Material.of(study)
-    return _page(material, [make(material) for make in SECTIONS], len(study.trials))
+    return Report(material, [make(material) for make in SECTIONS], len(study.trials))
 
 
-def render_comparison(folders: Sequence[Path], studies: Sequence[Study]) -> str:
+def comparison(folders: Sequence[Path], studies: Sequence[Study]) -> Report:
     """Several studies beside each other, the first being what the others are held against.
 
     Raises `StudyError` where they must not be compared.
     """
     head, sections = compare(folders, studies)
-    return _page(Material.of(head), sections, sum(len(study.trials) for study in studies))
+    return Report(Material.of(head), sections, sum(len(study.trials) for study in studies))
 
 
-def _page(material: Material, sections: Sequence[Section], ended: int) -> str:
-    """The page of a study, or of the head that stands for several; `ended`: trials behind it."""
+def render(study: Study) -> str:
+    """The report's HTML. A function of the study alone: the same study gives the same characters."""
+    return page(report(study))
+
+
+def render_comparison(folders: Sequence[Path], studies: Sequence[Study]) -> str:
+    """The comparison's HTML."""
+    return page(comparison(folders, studies))
+
+
+def page(whole: Report) -> str:
+    """One HTML file."""
+    material, sections = whole.material, whole.sections
     study = material.study
     plotly_js = get_plotlyjs()
     first, script = _template("first.js"), _script()
@@ -65,10 +86,10 @@ def _page(material: Material, sections: Sequence[Section], ended: int) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    page = environment.get_template("report.html")
-    return page.render(
+    template = environment.get_template("report.html")
+    return template.render(
         study=study,
-        ended=ended,
+        ended=whole.ended,
         planned=sum(n for n in study.part("budget").values() if isinstance(n, int)),
         live=live(study),
         sections=sections,

@@ -13,7 +13,7 @@ from pathlib import Path
 from analysis.export import WIDTH_MM, export, strangers
 from analysis.foreign import load
 from analysis.records import StudyError
-from analysis.render import render, render_comparison
+from analysis.render import comparison, page, report
 
 COMPARISON = "comparison.html"
 
@@ -70,21 +70,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for place, study in zip(places, studies, strict=True):
             for notice in study.notices:
                 print(f"note: {place}: {notice}" if len(studies) > 1 else f"note: {notice}", file=sys.stderr)
+        several = len(studies) > 1
+        whole = comparison(places, studies) if several else report(studies[0])
         if options.export is not None:
-            written = export(studies[0], options.export, options.width_mm)
+            written = export(whole.sections, options.export, options.width_mm)
             others = strangers(options.export, written)
             if others:
                 print(f"note: {options.export} also holds {others}, not of this export", file=sys.stderr)
             print(options.export)
             if options.output is None:
                 return 0
-        if len(studies) > 1:
-            output = options.output or Path(COMPARISON)
-            write(render_comparison(places, studies), output)
-        else:
-            beside = places[0].with_suffix(".report.html")
-            output = options.output or (beside if places[0].is_file() else places[0] / "report.html")
-            write(render(studies[0]), output)
+        beside = places[0].with_suffix(".report.html") if places[0].is_file() else places[0] / "report.html"
+        output = options.output or (Path(COMPARISON) if several else beside)
+        write(page(whole), output)
     except StudyError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

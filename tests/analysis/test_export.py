@@ -12,7 +12,7 @@ import pytest
 from analysis.export import table_csv
 from analysis.report import main
 from analysis.sections.base import Cell, Column, Table
-from tests.analysis.folder import HOSTILE, write_confirmed, write_hostile
+from tests.analysis.folder import HOSTILE, write_confirmed, write_hostile, write_study
 from tests.analysis.pictures import parsed, pictures
 
 
@@ -66,6 +66,15 @@ def test_export_beside_a_report(tmp_path: Path) -> None:
     assert main([str(folder), "--export", str(tmp_path / "e"), "--output", str(tmp_path / "r.html")]) == 0
     assert (tmp_path / "e" / "front.svg").is_file()
     assert (tmp_path / "r.html").is_file()
+
+
+def test_a_comparison_is_exported_too(tmp_path: Path) -> None:
+    """Its own figures, not those of the first study."""
+    folders = [str(write_study(tmp_path / name)) for name in "ab"]
+    assert main([*folders, "--export", str(tmp_path / "e")]) == 0
+    written = {path.name for path in (tmp_path / "e").iterdir()}
+    assert {"fronts.svg", "fronts.csv"} <= written
+    assert "front.svg" not in written
 
 
 def test_files_of_an_earlier_export_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
