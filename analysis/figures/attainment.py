@@ -112,13 +112,7 @@ def draw_attainment(
                 "line": {"width": 1, "color": theme.PAPER},
             },
         )  # fmt: skip
-    figure.update_layout(
-        xaxis=scale.layout(title),
-        yaxis={
-            "range": [100 * info.low, 100 * info.high], "ticksuffix": " %",
-            "title": {"text": plotly_text(y_title)},
-        },
-    )  # fmt: skip
+    figure.update_layout(scale.axes(title, info.low, info.high, y_title))
     return figure
 
 

@@ -89,11 +89,5 @@ def draw_difference(
             name=f"{plotly_text(style.label)}{'' if info.alone else ', median'}",
         )  # fmt: skip
     room = 0.05 * (info.y[-1] - info.y[0])
-    figure.update_layout(
-        xaxis=scale.layout(title),
-        yaxis={
-            "range": [100 * info.y[0], 100 * (info.y[-1] + room)], "ticksuffix": " %",
-            "title": {"text": plotly_text(y_title)},
-        },
-    )  # fmt: skip
+    figure.update_layout(scale.axes(title, info.y[0], info.y[-1] + room, y_title))
     return figure

@@ -42,6 +42,13 @@ class Scale:
             "title": {"text": f"1 {MINUS} {plotly_text(title[:1].lower() + title[1:])}, log axis"},
         }  # fmt: skip
 
+    def axes(self, title: str, low: float, high: float, y_title: str) -> dict[str, Any]:
+        """Plotly's two axes: this one, and accuracy (fractions `low` to `high`) in percent."""
+        y = {
+            "range": [100 * low, 100 * high], "ticksuffix": " %", "title": {"text": plotly_text(y_title)},
+        }  # fmt: skip
+        return {"xaxis": self.layout(title), "yaxis": y}
+
 
 def scales(sparsities: Iterable[float]) -> list[tuple[str, Scale]]:
     """The two views over points of these sparsities: button label and scale."""
