@@ -24,6 +24,7 @@ from trainables.schedules import SCHEDULES, curve
 
 RESULTS = Path(__file__).with_name("results")
 U = np.linspace(0, 1, 201)
+LEAST = 0.004  # test error, as a fraction, at which an interval is cut off in the figure
 COLOURS = {0.8: theme.SKY, 0.9: theme.BLUE, 0.95: theme.INK}  # of the chosen schedules, by band
 Run = dict[str, Any]
 
@@ -119,7 +120,7 @@ def section(dataset: str) -> list[str]:
 
 
 def figure(dataset: str) -> go.Figure:
-    """The chosen schedules over the named ones: f(u) left; test accuracy by band right."""
+    """The chosen schedules over the named ones: f(u) left; test error by band right."""
     found = proofs(RESULTS / f"open_question_{dataset}.jsonl")
     drawn = go.Figure(layout={"template": theme.template()})
     named = {"linear": "linear", "sine": "sine", "slats": "S-LATS"}
@@ -140,7 +141,15 @@ def figure(dataset: str) -> go.Figure:
         xaxis={"domain": [0, 0.44], "title": {"text": "training progress u"}, "range": [0, 1]},
         yaxis={"title": {"text": "f(u), share of D"}, "range": [-0.02, 1.02]},
         xaxis2={"domain": [0.56, 1], "anchor": "y2", "title": {"text": "sparsity"}, "ticksuffix": " %"},
-        yaxis2={"anchor": "x2", "title": {"text": "test accuracy"}, "ticksuffix": " %"},
+        # Logarithmic: collapsed schedules (90 % wrong) would flatten the differences among the others.
+        yaxis2={
+            "anchor": "x2",
+            "title": {"text": "test error (up is better)"},
+            "type": "log",
+            "tickvals": [0.5, 1, 2, 5, 10, 20, 50, 90],
+            "ticksuffix": " %",
+            "range": [2.0, -0.4],
+        },
         height=380,
     )
     return drawn
@@ -149,14 +158,20 @@ def figure(dataset: str) -> go.Figure:
 def _dots(
     drawn: go.Figure, points: list[tuple[float, list[Run]]], color: str, symbol: str, name: str
 ) -> None:
-    """Means of test accuracy over mean sparsity with their intervals, in the right panel."""
+    """Mean test errors over mean sparsity with their intervals, in the right panel."""
     if not points:
         return
     found = [student(values(runs, "accuracy_test")) for _, runs in points]
     drawn.add_scatter(
         x=[100 * values(runs, "sparsity_params").mean() for _, runs in points],
-        y=[100 * one.value for one in found],
-        error_y={"array": [100 * (one.high - one.value) for one in found], "color": color, "thickness": 1},
+        y=[100 * (1 - one.value) for one in found],
+        error_y={
+            "symmetric": False,
+            "array": [100 * (one.value - one.low) for one in found],
+            "arrayminus": [100 * (min(one.high, 1 - LEAST) - one.value) for one in found],
+            "color": color,
+            "thickness": 1,
+        },
         mode="markers",
         marker={"color": color, "symbol": symbol, "size": 9},
         name=name,
@@ -181,7 +196,7 @@ def main() -> int:
     for dataset in ("digits", "mnist5k"):
         if (RESULTS / f"open_question_{dataset}.jsonl").exists():
             lines += section(dataset)
-            title = f"Schedules found on {dataset} over the named ones, and their test accuracy by sparsity"
+            title = f"Schedules found on {dataset} over the named ones, and their test error by sparsity"
             image = draw(figure(dataset), 960, 380, title=title, key="q").markup
             (RESULTS / f"open_question_{dataset}.svg").write_text(image + "\n")
     (RESULTS / "open_question.md").write_text("\n".join(lines))

@@ -46,7 +46,8 @@ class Search:
         self.references = space.references(spec.space, spec.train, spec.search.reference_threshold)
         budget = spec.search
         self.objectives = Objectives(budget.objectives, budget.constraints, budget.accuracy_floor)
-        self.choice = dict(choice) if choice else None  # of the sampler: name and one sentence on why
+        kept = choice and not samplers.outgrown(budget, choice["name"])
+        self.choice = dict(choice) if choice and kept else None  # of the sampler: name, one sentence on why
         self._trials: dict[int, optuna.Trial] = {}  # running ones
         self._train_s: list[float] = []  # training times of ended searched trials
         self._searched = 0

@@ -92,7 +92,7 @@ def from_parquet(path: Path) -> Runs:
     """The packed landscape."""
     frame, _ = pack.read(path)
     frame = frame[frame["epochs_trained"] == pack.EPOCHS]
-    fields = [{k: _plain(v) for k, v in row.items() if _given(v)} for row in frame[FIELDS].to_dict("records")]
+    fields = [{k: plain(v) for k, v in row.items() if given(v)} for row in frame[FIELDS].to_dict("records")]
     curves = [np.stack(frame[name].to_list()) for name in ("accuracy_val", "sparsity_params", "wall_s")]
     return _runs(fields, frame["seed"].to_list(), *(curve.astype(float) for curve in curves))
 
@@ -112,11 +112,13 @@ def from_claims(path: Path) -> Runs:
     return _runs(fields, [row["config"]["seed"] for row in rows], *curves, np.empty((0, pack.EPOCHS)))
 
 
-def _given(value: Any) -> bool:
+def given(value: Any) -> bool:
+    """Whether a cell of the packed runs holds a value."""
     return isinstance(value, np.ndarray) or (value is not None and value == value)
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """The cell as a field of a configuration."""
     return value.tolist() if isinstance(value, np.ndarray) else value
 
 

@@ -60,6 +60,12 @@ def why(budget: Budget, numeric: bool, trial_s: float | None) -> str:
     return f"{name}: {reason}"
 
 
+def outgrown(budget: Budget, name: str) -> bool:
+    """Whether ``auto``'s earlier answer is too slow for a budget that was raised since."""
+    gp, other = budget.trials > GP_TRIALS, budget.trials > NSGA2_TRIALS
+    return budget.sampler == "auto" and ((gp and name == "gp") or (other and name != "nsga2"))
+
+
 def numeric(spaces: Iterable[Mapping[str, BaseDistribution]]) -> bool:
     """Whether these trials' distributions show a numeric space: no choices, all parameters always there."""
     found = list(spaces)

@@ -78,6 +78,23 @@ def test_the_choice_of_auto_is_made_once_and_kept() -> None:
         assert search.choice == other
 
 
+@pytest.mark.parametrize(
+    ("trials", "sampler", "before", "kept"),
+    [
+        (150, "auto", "gp", True),
+        (151, "auto", "gp", False),  # a suggestion would cost the cube of the trials
+        (1000, "auto", "tpe", True),
+        (1001, "auto", "tpe", False),
+        (1001, "auto", "nsga2", True),
+        (5000, "gp", "gp", True),  # the user's own word
+    ],
+)
+def test_a_raised_budget_makes_auto_choose_again(trials: int, sampler: str, before: str, kept: bool) -> None:
+    spec = make(trials, search={"sampler": sampler})
+    with closing(Search(spec, None, choice={"name": before, "why": "of then"})) as search:
+        assert (search.choice is not None) is kept
+
+
 class TestDuplicates:
     """In a space of three points."""
 
