@@ -27,7 +27,7 @@ SlurmctldHost=n1({head})
 SlurmUser=root
 SlurmctldPort=6817
 AuthType=auth/munge
-AuthInfo=socket={state}/munge/socket
+AuthInfo=socket={state}/munge/socket,cred_expire=5
 CommunicationParameters=NoCtldInAddrAny,NoInAddrAny
 StateSaveLocation={state}/ctld
 SlurmdSpoolDir={state}/%n
@@ -47,8 +47,7 @@ SchedulerParameters=sched_interval=1
 {nodes}
 PartitionName=main Nodes=ALL Default=YES State=UP
 """
-# A job that was requeued may not start for MIN_JOB_AGE... of its begin time: 'scontrol requeue' sets it to
-# two minutes later, which 'scontrol update StartTime=now' takes back.
+# cred_expire: so long does a requeued job wait, by default two minutes, for its old credential to expire.
 
 INIT = """
 set -e
