@@ -29,6 +29,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from study.samplers.evolution import Elites
+from study.samplers.parzen import parzens
 from study.samplers.quasirandom import Sobol, derived
 from trainables.config import TrainConfig, config_hash
 
@@ -110,17 +111,20 @@ class Model(BaseSampler):
     """``joint`` draws what it can at once, ``single(seed)`` each other parameter, with the seed of its name.
 
     With fewer than ``ENOUGH`` completed trials there is nothing to model: the quasi-random start goes on.
+    Of one suggestion: what has ended is looked at once.
     """
 
     def __init__(
         self, seed: int, index: int, single: Callable[[int], BaseSampler], joint: BaseSampler | None = None
     ) -> None:
         self.seed, self.index, self.single, self.joint = seed, index, single, joint
+        self._learnable: bool | None = None
+        self._settled: Study | None = None
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
         """What the joint model covers."""
-        settled = cast(Study, Settled(study))
-        if self.joint is None or not _learnable(settled):
+        settled = self._view(study)
+        if self.joint is None or not self._learnable:
             return {}
         return self.joint.infer_relative_search_space(settled, trial)
 
@@ -132,17 +136,24 @@ class Model(BaseSampler):
             return {}
         # Where all results are equal the Gaussian process divides 0 by 0, and goes on without that number.
         with np.errstate(divide="ignore", invalid="ignore"):
-            return self.joint.sample_relative(cast(Study, Settled(study)), trial, search_space)
+            return self.joint.sample_relative(self._view(study), trial, search_space)
 
     def sample_independent(
         self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Any:
         """The value of one parameter that the joint model does not cover."""
-        settled = cast(Study, Settled(study))
+        settled = self._view(study)
         drawn: BaseSampler = Sobol(self.seed, self.index)
-        if _learnable(settled):
+        if self._learnable:
             drawn = self.single(derived(self.seed, self.index, param_name))
         return drawn.sample_independent(settled, trial, param_name, param_distribution)
+
+    def _view(self, study: Study) -> Study:
+        if self._settled is None:
+            self._settled = cast(Study, Settled(study))
+            ended = self._settled._get_trials(deepcopy=False, states=(TrialState.COMPLETE,), use_cache=True)
+            self._learnable = len(ended) >= ENOUGH
+        return self._settled
 
 
 class Random(Model):
@@ -165,17 +176,13 @@ def _uniform(seed: int) -> BaseSampler:
     return optuna.samplers.RandomSampler(seed=seed)
 
 
-def _parzen(seed: int) -> BaseSampler:
-    return optuna.samplers.TPESampler(seed=seed, n_startup_trials=ENOUGH)
-
-
 def _gaussian_process(budget: Budget, index: int) -> BaseSampler:
     joint = optuna.samplers.GPSampler(
         seed=derived(budget.search_seed, index, "gp"),
         n_startup_trials=ENOUGH,
         warn_independent_sampling=False,
     )
-    return Model(budget.search_seed, index, _parzen, joint)
+    return Model(budget.search_seed, index, parzens(), joint)
 
 
 def _evolution(budget: Budget, index: int) -> BaseSampler:
@@ -185,7 +192,7 @@ def _evolution(budget: Budget, index: int) -> BaseSampler:
 
 # By name: the sampler of one trial after the start. To add one: a row here, its name in spec.SAMPLERS.
 SAMPLERS: dict[str, Callable[[Budget, int], BaseSampler]] = {
-    "tpe": lambda budget, index: Model(budget.search_seed, index, _parzen),
+    "tpe": lambda budget, index: Model(budget.search_seed, index, parzens()),
     "gp": _gaussian_process,
     "nsga2": _evolution,
     "sobol": lambda budget, index: Sobol(budget.search_seed, index),
@@ -205,11 +212,6 @@ def _ruling(budget: Budget, numeric: bool, trial_s: float | None) -> tuple[str, 
     if budget.trials > GP_TRIALS:
         return "tpe", f"{budget.trials} trials are more than {GP_TRIALS}, too many for a Gaussian process"
     return "gp", f"a numeric space, {budget.trials} trials"
-
-
-def _learnable(study: Study) -> bool:
-    ended = study._get_trials(deepcopy=False, states=(TrialState.COMPLETE,), use_cache=True)
-    return len(ended) >= ENOUGH
 
 
 def _rounded(value: Any) -> Any:
