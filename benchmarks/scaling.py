@@ -1,8 +1,8 @@
 """How well do slots stay busy on 1 to 8 nodes, and how many results a second does the driver bear?
 
-``python benchmarks/scaling.py`` simulates nodes on this machine: one raylet each, on the loopback, with
-trials that sleep instead of training, so that cores do not matter. Everything else is the study's own: agenda,
-samplers, books, Ray adapter. Writes ``results/scaling.json`` and ``.md``.
+``python -m benchmarks.scaling`` simulates nodes on this machine: one raylet each, on the loopback, with
+trials that sleep instead of training, so that cores do not matter. Everything else is the study's own: the
+agenda, samplers, books, Ray adapter. Writes ``results/scaling.json`` and ``.md``.
 
 Each trial notes when its epochs begin and end, in its own process. A slot is busy while a trial of it sleeps.
 """
@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.scaling_table import SPREAD, efficiency, read_spans, results_per_s, table
 from study import cluster, provenance
 
 os.environ |= cluster.ENVIRONMENT | cluster.LOCAL_ENVIRONMENT  # Ray reads them when it is imported
@@ -30,8 +31,6 @@ from ray import tune
 from ray.cluster_utils import Cluster
 
 RESULTS = Path(__file__).with_name("results")
-SPREAD = 0.2  # trials take between 1 - SPREAD and 1 + SPREAD of their nominal time
-Spans = dict[int, list[tuple[float, float, int]]]  # of each slot's process: begin, end, trial of every epoch
 
 
 class Asleep(tune.Trainable):
@@ -70,59 +69,6 @@ class Asleep(tune.Trainable):
         }
 
 
-def read_spans(folder: Path) -> Spans:
-    """What the trials' processes have noted."""
-    found = {}
-    for path in folder.glob("*.jsonl"):
-        found[int(path.stem)] = [tuple(json.loads(line)) for line in path.read_text().splitlines()]
-    return found
-
-
-def efficiency(spans: Spans, started: float, slots: int) -> dict[str, float]:
-    """Shares of slot time in which trials slept, and seconds lost between trials and epochs of one slot.
-
-    ``steady``: from the moment when every slot has begun its first trial until the last trial of all begins;
-    what follows is the end of the budget and no matter of scaling. ``whole``: from ``started`` (before the
-    first suggestion, with Ray up) until then, so that it holds the start of the processes.
-    """
-    first = max(min(begin for begin, _, _ in slot) for slot in spans.values())
-    begun: dict[int, float] = {}
-    for slot in spans.values():
-        for begin, _, trial in slot:
-            begun[trial] = min(begin, begun.get(trial, begin))
-    last = max(begun.values())
-    between: list[float] = []
-    within: list[float] = []
-    for slot in spans.values():
-        ordered = sorted(slot)
-        for (_, end, one), (begin, _, other) in zip(ordered, ordered[1:], strict=False):
-            (within if one == other else between).append(begin - end)
-
-    def busy(since: float, until: float) -> float:
-        slept = sum(
-            max(0.0, min(end, until) - max(begin, since)) for slot in spans.values() for begin, end, _ in slot
-        )
-        return slept / (slots * (until - since)) if until > since else float("nan")
-
-    return {
-        "steady": busy(first, last),
-        "whole": busy(started, last),
-        "start_s": first - started,
-        "steady_s": last - first,
-        "between_trials_s": float(np.median(between)) if between else float("nan"),
-        "between_trials_p95_s": float(np.quantile(between, 0.95)) if between else float("nan"),
-        "between_epochs_s": float(np.median(within)) if within else float("nan"),
-    }
-
-
-def results_per_s(spans: Spans) -> float:
-    """Rows a second in the middle half of the run."""
-    ends = np.sort([end for slot in spans.values() for _, end, _ in slot])
-    quarter = len(ends) // 4
-    middle = ends[quarter : len(ends) - quarter]
-    return float((len(middle) - 1) / (middle[-1] - middle[0]))
-
-
 def worker_memory_mib(pids: list[int]) -> float:
     """Mean private memory of these processes."""
     private = []
@@ -139,6 +85,17 @@ def worker_memory_mib(pids: list[int]) -> float:
 def load() -> float:
     """Processes that ran or waited for a core, mean of the last minute."""
     return os.getloadavg()[0]
+
+
+def add_node(nodes: Cluster, slots: int) -> None:
+    """Ray waits 30 s for a raylet, on a busy machine at times in vain."""
+    for attempt in range(5):
+        try:
+            nodes.add_node(num_cpus=slots, object_store_memory=80 * 2**20)
+            return
+        except Exception as error:  # Ray's own, of no class
+            print(f"attempt {attempt + 1}: {error}", file=sys.stderr)
+    raise SystemExit("no node could be started")
 
 
 def measure(setting: dict[str, Any], scratch: Path) -> dict[str, Any]:
@@ -169,7 +126,7 @@ def measure(setting: dict[str, Any], scratch: Path) -> dict[str, Any]:
     nodes = Cluster()
     try:
         for _ in range(setting["nodes"]):
-            nodes.add_node(num_cpus=setting["slots_per_node"], object_store_memory=80 * 2**20)
+            add_node(nodes, setting["slots_per_node"])
         nodes_s = time.perf_counter() - began
         with cluster.running(nodes.address) as cpus:
             joined_s = time.perf_counter() - began - nodes_s
@@ -236,59 +193,6 @@ def settings(given: argparse.Namespace) -> list[dict[str, Any]]:
     return nodes + fast
 
 
-def table(results: list[dict[str, Any]], origin: dict[str, Any]) -> str:
-    """The results as Markdown."""
-    machine, versions = origin["machine"], origin["versions"]
-    lines = [
-        "# Scaling",
-        "",
-        f"`{origin['command']}`, {machine['cpu']}, {machine['cores']} cores, {machine['memory_gib']} GiB, ray "
-        f"{versions['ray']}, optuna {versions['optuna']}, commit {origin['commit']}; n = 1 study a row.",
-        "",
-        "Nodes are simulated: raylets of one machine, on the loopback; all of them, the driver and every trial's",
-        "process share its cores with whatever else ran (the load). Trials sleep for ten epochs, "
-        f"{SPREAD:.0%} more or less",
-        "than the nominal time. Network, shared storage and torch play no part.",
-        "",
-        "## Slots busy",
-        "",
-        "| nodes | slots | trial, s | trials | busy, steady | busy, with the start | start, s | lost between trials, "
-        "s: median | 95 % | between epochs, ms | results a second | driver, share of a core | load |",
-        "|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
-    ]
-    for row in [row for row in results if row["trial_s"]]:
-        lines.append(
-            f"| {row['nodes']} | {row['slots']} | {row['trial_s']:g} | {row['trials']} | {row['steady']:.1%} "
-            f"| {row['whole']:.1%} | {row['start_s']:.1f} | {row['between_trials_s']:.2f} "
-            f"| {row['between_trials_p95_s']:.2f} | {1e3 * row['between_epochs_s']:.0f} "
-            f"| {row['results_per_s']:.1f} | {row['driver_all_threads_share']:.2f} "
-            f"| {row['load_before']:.1f} to {row['load_after']:.1f} |"
-        )
-    lines += [
-        "",
-        "Steady: from the moment when every slot works until the last trial of the budget begins. The start is",
-        "that of one process a slot; Ray was up.",
-        "",
-        "## Where the driver saturates",
-        "",
-        "Trials of ten epochs that do not even sleep: every slot always has a result for the driver. "
-        "CPU: the driver's main",
-        "thread, which does everything but Ray's own transport; it does not depend on the load.",
-        "",
-        "| slots | trials | results a second | driver's CPU, ms a result | results a second on a core of its own "
-        "| share of a core, main thread | all threads | a worker's private memory, MiB | load |",
-        "|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
-    ]
-    for row in [row for row in results if not row["trial_s"]]:
-        lines.append(
-            f"| {row['slots']} | {row['trials']} | {row['results_per_s']:.0f} | {row['driver_ms_per_result']:.2f} "
-            f"| {1e3 / row['driver_ms_per_result']:.0f} | {row['driver_share']:.2f} "
-            f"| {row['driver_all_threads_share']:.2f} | {row['worker_mib']:.0f} "
-            f"| {row['load_before']:.1f} to {row['load_after']:.1f} |"
-        )
-    return "\n".join(lines) + "\n"
-
-
 def apart(setting: dict[str, Any]) -> dict[str, Any]:
     """Measure in a process of its own: one Ray after the other, each with all of its memory back."""
     with tempfile.TemporaryDirectory(prefix="sc-", dir="/tmp") as scratch:  # short, for Ray's sockets
@@ -296,7 +200,15 @@ def apart(setting: dict[str, Any]) -> dict[str, Any]:
         token.touch(mode=0o600)
         token.write_text(os.urandom(32).hex())
         environment = os.environ | {"RAY_TMPDIR": scratch, "RAY_AUTH_TOKEN_PATH": str(token)}
-        command = [sys.executable, __file__, "--measure", json.dumps(setting), "--scratch", scratch]
+        command = [
+            sys.executable,
+            "-m",
+            "benchmarks.scaling",
+            "--measure",
+            json.dumps(setting),
+            "--scratch",
+            scratch,
+        ]
         done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
     return dict(json.loads(done.stdout.splitlines()[-1]))
 
@@ -316,7 +228,7 @@ def main(argv: list[str]) -> int:
         print(json.dumps(measure(json.loads(given.measure), given.scratch)))
         return 0
     origin = {
-        "command": " ".join(["python", "benchmarks/scaling.py", *argv]),
+        "command": " ".join(["python", "-m", "benchmarks.scaling", *argv]),
         "commit": provenance.commit(),
         "machine": provenance.machine(),
         "versions": provenance.versions(),

@@ -13,12 +13,14 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 PATIENCE_S = 240.0  # a hang ends a test here; nothing is asserted about speed
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "unshare", "nsenter", "ip")
+SPACES = ("--pid", "--mount", "--net", "--ipc", "--uts")  # of unshare and nsenter
 NODES = {"n1": "198.51.100.11", "n2": "198.51.100.12"}  # of the block for documentation, on the loopback
 
 CONFIGURATION = """
@@ -102,15 +104,18 @@ class Site:
         init = INIT.format(
             state=self.state,
             addresses="\n".join(f"ip addr add {address}/24 dev lo" for address in NODES.values()),
-            daemons="\n".join(f"unshare --uts bash -c 'hostname {name}; exec slurmd -N {name}'" for name in NODES),
+            daemons="\n".join(
+                f"unshare --uts bash -c 'hostname {name}; exec slurmd -N {name}'" for name in NODES
+            ),
         )
         self._unshare = subprocess.Popen(
-            ["unshare", "--pid", "--mount", "--net", "--ipc", "--uts", "--fork", "--kill-child", "--mount-proc"]
-            + ["bash", "-c", init],
+            ["unshare", *SPACES, "--fork", "--kill-child", "--mount-proc", "bash", "-c", init],
             stdout=(self.state / "init.log").open("wb"),
             stderr=subprocess.STDOUT,
         )
-        self.until(lambda: self.run("sinfo", "-h", "-N", "-o", "%N %T").split() == ["n1", "idle", "n2", "idle"])
+        self.until(
+            lambda: self.run("sinfo", "-h", "-N", "-o", "%N %T").split() == ["n1", "idle", "n2", "idle"]
+        )
         return self
 
     def __exit__(
@@ -120,10 +125,9 @@ class Site:
         self._unshare.kill()  # and with it the namespace's first process, and with that one all others
         self._unshare.wait()
 
-    def until(self, condition: object) -> None:
+    def until(self, condition: Callable[[], bool]) -> None:
         """Wait for it while the site stands."""
         limit = time.monotonic() + PATIENCE_S
-        assert callable(condition)
         assert self._unshare is not None
         while not condition():
             assert self._unshare.poll() is None, (self.state / "init.log").read_text()
@@ -132,7 +136,7 @@ class Site:
 
     def run(self, *command: str, cwd: Path | None = None, **environment: str) -> str:
         """What a command says inside."""
-        inside = ["nsenter", "--target", str(self._first()), "--pid", "--mount", "--net", "--ipc", "--uts"]
+        inside = ["nsenter", "--target", str(self._first()), *SPACES]
         if cwd is not None:
             inside += [f"--wd={cwd}"]
         own = {key: value for key, value in os.environ.items() if not key.startswith(("RAY_", "SLURM_"))}
