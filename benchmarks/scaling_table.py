@@ -83,7 +83,8 @@ def table(results: list[dict[str, Any]], origin: dict[str, Any]) -> str:
         "## Slots busy",
         "",
         "| nodes | slots | trial, s | trials | busy, steady | busy, with the start | start, s "
-        "| lost between trials, s: median | 95 % | between epochs, ms | results a second | driver, share of a core | load |",
+        "| lost between trials, s: median | 95 % | between epochs, ms | results a second "
+        "| driver, share of a core | load |",
         "|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for row in [row for row in results if row["trial_s"]]:
@@ -101,19 +102,20 @@ def table(results: list[dict[str, Any]], origin: dict[str, Any]) -> str:
         "",
         "## Where the driver saturates",
         "",
-        "Trials of ten epochs that do not even sleep: every slot always has a result for the driver. "
-        "CPU: the driver's main",
-        "thread, which does everything but Ray's own transport; it does not depend on the load.",
+        "Trials of ten epochs that do not even sleep: every slot always has a result for the driver. CPU:",
+        "the driver's main thread, which does everything but Ray's own transport (a busy machine makes it",
+        "larger); its inverse is what a driver with a core of its own can bear.",
         "",
         "| slots | trials | results a second | driver's CPU, ms a result "
-        "| results a second on a core of its own | share of a core, main thread | all threads | a worker's private memory, MiB | load |",
+        "| results a second on a core of its own | share of a core, main thread | all threads "
+        "| a worker's private memory, MiB | load |",
         "|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for row in [row for row in results if not row["trial_s"]]:
         lines.append(
             f"| {row['slots']} | {row['trials']} | {row['results_per_s']:.0f} "
-            f"| {row['driver_ms_per_result']:.2f} | {1e3 / row['driver_ms_per_result']:.0f} | {row['driver_share']:.2f} "
-            f"| {row['driver_all_threads_share']:.2f} | {row['worker_mib']:.0f} "
+            f"| {row['driver_ms_per_result']:.2f} | {1e3 / row['driver_ms_per_result']:.0f} "
+            f"| {row['driver_share']:.2f} | {row['driver_all_threads_share']:.2f} | {row['worker_mib']:.0f} "
             f"| {row['load_before']:.1f} to {row['load_after']:.1f} |"
         )
     return "\n".join(lines) + "\n"
