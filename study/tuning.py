@@ -17,6 +17,7 @@ from ray._private import worker as ray_worker
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
+from study.nodes.lean import lean
 from trainables import checkpoint, train
 from trainables.config import TrainConfig
 from trainables.errors import ConfigError
@@ -214,6 +215,7 @@ def slots(spec: StudySpec, cpus: int) -> int:
 def run(recorder: Recorder, spec: StudySpec, slots: int, cpus: int) -> bool:
     """Run trials until the budget is spent (True) or a signal ends it (False). Failed trials are results."""
     _quieten()
+    lean()
     threads = spec.train.threads or max(1, cpus // slots)
     needs = {"cpu": threads, "gpu": spec.resources.gpus_per_trial}
     tuner = tune.Tuner(

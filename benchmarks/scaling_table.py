@@ -1,0 +1,121 @@
+"""What ``scaling.py`` makes of its measurements: shares of slot time, and the page."""
+
+from __future__ import annotations
+
+import json
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+SPREAD = 0.2  # trials take between 1 - SPREAD and 1 + SPREAD of their nominal time
+Spans = dict[int, list[tuple[float, float, int]]]  # of each slot's process: begin, end, trial of every epoch
+
+
+def read_spans(folder: Path) -> Spans:
+    """What the trials' processes have noted."""
+    found = {}
+    for path in folder.glob("*.jsonl"):
+        found[int(path.stem)] = [tuple(json.loads(line)) for line in path.read_text().splitlines()]
+    return found
+
+
+def efficiency(spans: Spans, started: float, slots: int) -> dict[str, float]:
+    """Shares of slot time in which trials slept, and seconds lost between trials and epochs of one slot.
+
+    ``steady``: from the moment when every slot has begun its first trial until the last trial of all begins;
+    what follows is the end of the budget and no matter of scaling. ``whole``: from ``started`` (before the
+    first suggestion, with Ray up) until then, so that it holds the start of the processes.
+    """
+    first = max(min(begin for begin, _, _ in slot) for slot in spans.values())
+    begun: dict[int, float] = {}
+    for slot in spans.values():
+        for begin, _, trial in slot:
+            begun[trial] = min(begin, begun.get(trial, begin))
+    last = max(begun.values())
+    between: list[float] = []
+    within: list[float] = []
+    for slot in spans.values():
+        ordered = sorted(slot)
+        for (_, end, one), (begin, _, other) in pairwise(ordered):
+            (within if one == other else between).append(begin - end)
+
+    def busy(since: float, until: float) -> float:
+        slept = sum(
+            max(0.0, min(end, until) - max(begin, since)) for slot in spans.values() for begin, end, _ in slot
+        )
+        return slept / (slots * (until - since)) if until > since else float("nan")
+
+    return {
+        "steady": busy(first, last),
+        "whole": busy(started, last),
+        "start_s": first - started,
+        "steady_s": last - first,
+        "between_trials_s": float(np.median(between)) if between else float("nan"),
+        "between_trials_p95_s": float(np.quantile(between, 0.95)) if between else float("nan"),
+        "between_epochs_s": float(np.median(within)) if within else float("nan"),
+    }
+
+
+def results_per_s(spans: Spans) -> float:
+    """Rows a second in the middle half of the run."""
+    ends = np.sort([end for slot in spans.values() for _, end, _ in slot])
+    quarter = len(ends) // 4
+    middle = ends[quarter : len(ends) - quarter]
+    return float((len(middle) - 1) / (middle[-1] - middle[0]))
+
+
+def table(results: list[dict[str, Any]], origin: dict[str, Any]) -> str:
+    """The results as Markdown."""
+    machine, versions = origin["machine"], origin["versions"]
+    lines = [
+        "# Scaling",
+        "",
+        f"`{origin['command']}`, {machine['cpu']}, {machine['cores']} cores, {machine['memory_gib']} GiB, "
+        f"ray {versions['ray']}, optuna {versions['optuna']}, commit {origin['commit']}; n = 1 study a row.",
+        "",
+        "Nodes are simulated: raylets of one machine, on the loopback; all of them, the driver and every",
+        "trial's process share its cores with whatever else ran (the load). Trials sleep for ten epochs, "
+        f"{SPREAD:.0%} more or less",
+        "than the nominal time. Network, shared storage and torch play no part.",
+        "",
+        "## Slots busy",
+        "",
+        "| nodes | slots | trial, s | trials | busy, steady | busy, with the start | start, s "
+        "| lost between trials, s: median | 95 % | between epochs, ms | results a second "
+        "| driver, share of a core | load |",
+        "|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
+    ]
+    for row in [row for row in results if row["trial_s"]]:
+        lines.append(
+            f"| {row['nodes']} | {row['slots']} | {row['trial_s']:g} | {row['trials']} | {row['steady']:.1%} "
+            f"| {row['whole']:.1%} | {row['start_s']:.1f} | {row['between_trials_s']:.2f} "
+            f"| {row['between_trials_p95_s']:.2f} | {1e3 * row['between_epochs_s']:.0f} "
+            f"| {row['results_per_s']:.1f} | {row['driver_all_threads_share']:.2f} "
+            f"| {row['load_before']:.1f} to {row['load_after']:.1f} |"
+        )
+    lines += [
+        "",
+        "Steady: from the moment when every slot works until the last trial of the budget begins. The start",
+        "is that of one process a slot; Ray was up.",
+        "",
+        "## Where the driver saturates",
+        "",
+        "Trials of ten epochs that do not even sleep: every slot always has a result for the driver. CPU:",
+        "the driver's main thread, which does everything but Ray's own transport (a busy machine makes it",
+        "larger); its inverse is what a driver with a core of its own can bear.",
+        "",
+        "| slots | trials | results a second | driver's CPU, ms a result "
+        "| results a second on a core of its own | share of a core, main thread | all threads "
+        "| a worker's private memory, MiB | load |",
+        "|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
+    ]
+    for row in [row for row in results if not row["trial_s"]]:
+        lines.append(
+            f"| {row['slots']} | {row['trials']} | {row['results_per_s']:.0f} "
+            f"| {row['driver_ms_per_result']:.2f} | {1e3 / row['driver_ms_per_result']:.0f} "
+            f"| {row['driver_share']:.2f} | {row['driver_all_threads_share']:.2f} | {row['worker_mib']:.0f} "
+            f"| {row['load_before']:.1f} to {row['load_after']:.1f} |"
+        )
+    return "\n".join(lines) + "\n"

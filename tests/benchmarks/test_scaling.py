@@ -1,0 +1,51 @@
+"""What the scaling benchmark makes of spans that are worked out by hand."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from benchmarks.scaling_table import efficiency, read_spans, results_per_s, table
+
+# Two slots: one is up at 2 s and one at 4 s. Trials 0 and 1 of two epochs, trial 2 of one, trial 3 the last.
+SPANS = {
+    11: [(2.0, 4.0, 0), (4.5, 6.0, 0), (7.0, 10.0, 2)],
+    12: [(4.0, 6.0, 1), (6.5, 9.0, 1), (12.0, 20.0, 3)],
+}
+
+
+def test_slots_are_busy_while_their_trials_sleep() -> None:
+    found = efficiency(SPANS, started=0.0, slots=2)
+    # from 4 (both slots work) to 12 (the last trial begins): 1.5 + 3 and 2 + 2.5 of 2 x 8 seconds
+    assert found["steady"] == pytest.approx(9 / 16)
+    assert found["steady_s"] == 8.0
+    # from 0 to 12: 2 s more of the first slot
+    assert found["whole"] == pytest.approx(11 / 24)
+    assert found["start_s"] == 4.0
+    assert found["between_trials_s"] == 2.0  # of 1 and 3
+    assert found["between_epochs_s"] == 0.5
+
+
+def test_a_replaced_process_is_a_slot_that_starts_late() -> None:
+    """Its time without a process counts as not busy."""
+    replaced = {11: [(0.0, 2.0, 0)], 12: [(0.0, 10.0, 1)], 13: [(5.0, 8.0, 2)], 14: [(10.0, 11.0, 3)]}
+    assert efficiency(replaced, started=0.0, slots=2)["whole"] == pytest.approx(15 / 20)
+
+
+def test_results_a_second_are_those_of_the_middle_half() -> None:
+    slow_ends = [(0.0, float(end), 0) for end in (0, 100, 200, 201, 202, 203, 300, 400)]
+    assert results_per_s({1: slow_ends}) == pytest.approx(1.0)
+
+
+def test_notes_are_read_by_process(tmp_path: Path) -> None:
+    for pid, spans in SPANS.items():
+        (tmp_path / f"{pid}.jsonl").write_text("".join(json.dumps(span) + "\n" for span in spans))
+    assert read_spans(tmp_path) == SPANS
+
+
+def test_the_recorded_page_is_made_of_the_recorded_results() -> None:
+    results = Path(__file__).parents[2] / "benchmarks" / "results"
+    recorded = json.loads((results / "scaling.json").read_text())
+    assert table(recorded["results"], recorded) == (results / "scaling.md").read_text()
+    eight = next(row for row in recorded["results"] if row["nodes"] == 8)
+    assert eight["slots"] == eight["processes"] == 32
