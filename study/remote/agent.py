@@ -1,8 +1,9 @@
 """What is asked of study folders, answered where they lie. Nothing but the standard library.
 
 A request is a mapping, the answer a stream of mappings (frames), all of them JSON. The same function answers
-in this process, in a Ray task on the head, or as a job of its own (``python -m study.remote.agent REQUEST``),
-whose log carries the frames home. Nothing in a study folder is executed, unpickled or followed out of it.
+in this process, in a Ray task on the head, behind ssh, where this file is all that any Python needs, or as a
+job of its own (``python -m study.remote.agent REQUEST``), whose log carries the frames home. Nothing in a
+study folder is executed, unpickled or followed out of it.
 """
 
 from __future__ import annotations
@@ -84,7 +85,7 @@ def _list(request: Frame) -> Iterator[Frame]:
     for root in dict.fromkeys(str(Path(root).expanduser()) for root in request["roots"]):
         for path in sorted(Path(root).glob("*/study.json")):
             folder, study = path.parent, _study(path.parent)
-            trials, _ = _lines(folder / "trials.jsonl", 0, sys.maxsize)
+            trials, _ = _lines(folder / "trials.jsonl", 0, -1)
             names = {*study.get("objectives", ()), *ALWAYS}
             yield {
                 "name": folder.name,
@@ -145,7 +146,7 @@ def _latest(rows: list[Frame]) -> list[Frame]:
 
 
 def _lines(path: Path, offset: int, most: int) -> tuple[list[Frame], int]:
-    """Whole lines from a byte offset on, and the offset behind them. Lines that are no JSON are left out."""
+    """Whole lines from a byte offset on (-1: all), and the offset behind them; without what is no JSON."""
     try:
         with path.open("rb") as file:
             file.seek(offset)

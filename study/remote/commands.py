@@ -50,31 +50,39 @@ def problems(given: argparse.Namespace, address: str | None) -> list[str]:
         found.append("--fetch: from where? Name the cluster: --submit CLUSTER.yaml, or --address")
     for flag in ("follow", "fetch"):
         name = flags[flag]
-        if name is not None and not NAME.fullmatch(name):
-            found.append(f"--{flag}: got {name!r}, must be a study's name, e.g. digits; --list shows them")
+        if name is not None and not NAME.fullmatch(name.rpartition("/")[2]):
+            must = "must be a study's name, e.g. digits, or its folder there; --list shows them"
+            found.append(f"--{flag}: got {name!r}, {must}")
     return found
 
 
 class Away:
-    """A cluster behind its job server, reached by ssh or at a URL; ``open`` again mends a connection."""
+    """A cluster: its job server, at a URL or behind ssh, and its agent. ``open`` again mends a connection."""
 
     def __init__(self, given: argparse.Namespace, address: str | None) -> None:
-        tunnel.check_client()
         self.flags = f"--submit {shlex.quote(given.submit)}" if given.submit else f"--address {address}"
         self.route = route.read(given.submit) if given.submit else None
-        self.url = None if given.submit else str(address).rstrip("/")
-        self._stack = ExitStack()
+        self.url = str(address).rstrip("/")
+        self.sends = not _asks(given)  # a job server is needed, not only of use
         self.server: Any = None  # study.nodes.jobs.Server, which imports Ray
+        self.lacks = ""  # why there is none
+        self._stack = ExitStack()
 
     def open(self) -> None:
         """Connect. NoWayError where the cluster cannot be reached or does not let us in."""
         self._stack.close()
-        url = self.url or self._stack.enter_context(tunnel.opened(route_of(self)))
-        token = tunnel.token(self.route)
-        there = tunnel.check(url, token)
+        url = self._stack.enter_context(tunnel.opened(self.route)) if self.route else self.url
+        try:
+            tunnel.check_client()
+            token = tunnel.token(self.route)
+            tunnel.check_version(tunnel.check(url, token))
+        except tunnel.NoWayError as error:
+            if self.sends or self.route is None:
+                raise
+            self.server, self.lacks = None, error.problems[0]
+            return
         from study.nodes import jobs
 
-        tunnel.check_version(there)
         self.server = jobs.Server(url, *token)
 
     def close(self) -> None:
@@ -82,14 +90,17 @@ class Away:
         self._stack.close()
 
     def ask(self, request: Frame) -> Iterator[Frame]:
-        """The agent's answer."""
-        yield from self.server.ask(request)
+        """The agent's answer; OSError where the connection breaks."""
+        yield from tunnel.ask(self.route, request) if self.route else self.server.ask(request)
 
+    def roots(self) -> list[str]:
+        """Where studies lie there."""
+        return list(dict.fromkeys([HOME, *(self.server.roots() if self.server else ())]))
 
-def route_of(away: Away) -> route.Route:
-    """The route of a cluster that has one."""
-    assert away.route is not None
-    return away.route
+    def job(self, name: str) -> str | None:
+        """The newest job of a study."""
+        job = self.server.job(name) if self.server else None
+        return job and str(job.submission_id)
 
 
 def run(
@@ -110,7 +121,7 @@ def run(
             away.open()
             if not _asks(given):
                 return _submit(away, given, spec, output, argv, console)
-            names = [parcel.from_home(output)] if output else [*away.server.roots(), HOME]
+            names = away.roots()
             ask, again = away.ask, away.open
         elif address is not None:
             cluster.check_address(address)
@@ -118,15 +129,17 @@ def run(
             from study.nodes import head
 
             away, ask, again = None, head.ask, lambda: None
-            names = [parcel.from_home(output) if output else HOME]
+            names = [HOME]
         else:
             away, ask, again, names = None, agent.answers, lambda: None, [output or Resources().output]
         if given.list:
-            return _list(ask, names, console)
+            there = output and (away or address)
+            return _list(ask, [parcel.from_home(output)] if there else names, console)
+        place, _, name = (given.fetch or given.follow).rpartition("/")
+        names = [place] if place else names
         if given.fetch:
-            return _fetch(ask, again, given.fetch, names, Path(output or Resources().output), console)
-        job = away.server.job(given.follow) if away is not None else None
-        return _follow(away, ask, given.follow, names, job and job.submission_id, console)
+            return _fetch(ask, again, name, names, Path(output or Resources().output), console)
+        return _follow(away, ask, name, names, away.job(name) if away else None, console)
 
 
 def _asks(given: argparse.Namespace) -> bool:
@@ -143,8 +156,8 @@ def _submit(
 ) -> int:
     name = spec.name if spec else given.resume
     place = spec.resources.output if spec else parcel.from_home(output or Resources().output)
-    job = away.server.job(name)
-    if job is not None and away.server.ended(job.submission_id) is None:
+    job = away.job(name)
+    if job is not None and away.server.ended(job) is None:
         raise ConfigError(
             [f"a study {name} runs there; watch it ({away.flags} --follow {name}) or choose another --name"]
         )

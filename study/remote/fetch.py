@@ -23,6 +23,7 @@ from trainables.errors import ConfigError
 
 TRIES = 5  # at the same files, where a connection breaks or a file changes while it is read
 BATCH = 128 * 2**20  # bytes of one request: they pass through a log on the head's disk
+MANY = 400  # files of one request: it is a word of a command line, 128 KiB at most
 ORIGIN = ("name", "created_at", "space_hash", "seed", "code", "objectives", "data")  # told at a study's begin
 DEEPEST, LONGEST = 8, 255  # folders in a path, bytes in a name
 
@@ -179,7 +180,7 @@ def _receive(
         batch: list[list[Any]] = []
         room = BATCH
         for file in wanted:
-            if begun[file.path] < file.size and room > 0:
+            if begun[file.path] < file.size and room > 0 and len(batch) < MANY:
                 end = min(file.size, begun[file.path] + room)
                 batch.append([file.path, begun[file.path], end])
                 room -= end - begun[file.path]

@@ -30,8 +30,16 @@ class Route:
     port: int = PORT  # of the job server on the head's loopback
     token: Path | None = None  # the file that cluster.yaml sends to the nodes
 
-    def ssh(self, head: str, local_port: int) -> list[str]:
+    def tunnel(self, head: str, local_port: int) -> list[str]:
         """The command that makes the head's job server answer at 127.0.0.1:local_port."""
+        forward = f"127.0.0.1:{local_port}:127.0.0.1:{self.port}"
+        return [*self._ssh(), "-N", "-L", forward, "-l", self.user, "--", head]
+
+    def shell(self, head: str, words: str) -> list[str]:
+        """The command that runs ``words`` on the head."""
+        return [*self._ssh(), "-T", "-l", self.user, "--", head, words]
+
+    def _ssh(self) -> list[str]:
         options = [
             "BatchMode=yes",  # a question could not be answered
             "ExitOnForwardFailure=yes",
@@ -42,14 +50,12 @@ class Route:
             "NoHostAuthenticationForLocalhost=yes",  # nobody else can answer at a loopback address
             "ControlPath=none",
         ]
-        command = ["ssh", "-N", "-L", f"127.0.0.1:{local_port}:127.0.0.1:{self.port}"]
-        for option in options:
-            command += ["-o", option]
+        command = ["ssh", *(word for option in options for word in ("-o", option))]
         if self.key:
             command += ["-i", os.path.expanduser(self.key)]  # noqa: PTH111
         if self.proxy:
             command += ["-o", f"ProxyCommand={self.proxy}"]
-        return [*command, "-l", self.user, "--", head]
+        return command
 
 
 def read(path: str) -> Route:

@@ -17,8 +17,13 @@ import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
+from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 
+from study.remote import agent
+from study.remote.agent import Frame
 from study.remote.route import TOKEN, Route
 from trainables.errors import ConfigError
 
@@ -35,16 +40,14 @@ class NoWayError(ConfigError):
 @contextmanager
 def opened(route: Route) -> Iterator[str]:
     """The job server behind ssh as a URL on this machine, for the length of the block."""
-    if shutil.which("ssh") is None:
-        raise NoWayError(["--submit: there is no ssh on this machine; install OpenSSH's client"])
-    head = route.head or _cloud_head(route)
+    head = head_of(route)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     with tempfile.TemporaryFile() as words:
         # A session of its own: Ctrl-C is for us.
         process = subprocess.Popen(
-            route.ssh(head, port),
+            route.tunnel(head, port),
             stdin=subprocess.DEVNULL,
             stdout=words,
             stderr=words,
@@ -71,6 +74,49 @@ def _until_open(process: subprocess.Popen[bytes], port: int, whom: str, words: o
     changed = next((line for line in said if "HOST IDENTIFICATION HAS CHANGED" in line), None)
     why = "its host key has changed; if that is right: ssh-keygen -R HOST" if changed else said[-1].strip()
     raise NoWayError([f"--submit: ssh does not reach the head as {whom}: {why}"])
+
+
+def ask(route: Route, request: Frame) -> Iterator[Frame]:
+    """The agent's frames over ssh: works with any Python there, and when Ray is down.
+
+    Raises OSError (with no number) where the connection breaks.
+    """
+    program = Path(agent.__file__).read_text(encoding="utf-8")
+    program = f"import sys\nsys.argv[1:] = [{json.dumps(request)!r}]\nexec({program!r})\n"
+    with tempfile.TemporaryFile() as source, tempfile.TemporaryFile() as words:
+        source.write(program.encode())
+        source.seek(0)
+        process = subprocess.Popen(
+            route.shell(head_of(route), "python3 -u -"),
+            stdin=source,
+            stdout=subprocess.PIPE,
+            stderr=words,
+            start_new_session=True,
+        )
+        assert process.stdout is not None
+        try:
+            for line in process.stdout:
+                if line.startswith(agent.MARK.encode()):
+                    frame = json.loads(line.removeprefix(agent.MARK.encode()))
+                    if frame.get("end"):
+                        return
+                    yield frame
+            process.wait()
+            words.seek(0)
+            said = words.read().decode(errors="replace").strip().splitlines()
+            raise OSError(said[-1].strip() if said else "the connection was closed")
+        finally:
+            process.kill()
+            process.wait()
+            process.stdout.close()
+
+
+@cache
+def head_of(route: Route) -> str:
+    """The head's address; NoWayError where nobody knows it."""
+    if shutil.which("ssh") is None:
+        raise NoWayError(["--submit: there is no ssh on this machine; install OpenSSH's client"])
+    return route.head or _cloud_head(route)
 
 
 def _cloud_head(route: Route) -> str:
@@ -138,17 +184,13 @@ def silence(url: str, why: str) -> str:
 
 
 def check_client() -> None:
-    """ConfigError unless Ray's job client is installed here."""
-    from importlib.util import find_spec
-
+    """NoWayError unless Ray's job client is installed here."""
     if any(find_spec(name) is None for name in ("aiohttp", "requests", "aiohttp_cors")):
-        raise ConfigError([f"sending jobs to a cluster needs ray[default] on this machine too: {INSTALL}"])
+        raise NoWayError([f"sending jobs to a cluster needs ray[default] on this machine too: {INSTALL}"])
 
 
 def check_version(there: str) -> None:
     """NoWayError where the cluster's Ray is of another release than this project's code runs on."""
-    from importlib.metadata import version
-
     here = version("ray")
     if there.split(".")[:2] != here.split(".")[:2]:
         raise NoWayError([f"the cluster runs Ray {there}, this project Ray {here}; install the same on both"])
