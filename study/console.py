@@ -67,9 +67,9 @@ class Display:
         self._hypervolume = self.recorder.outcome.hypervolume
         self.planned = sum(self.recorder.agenda.planned().values())
         if not self.console.is_terminal:
-            for line in ended[self._printed :]:
+            for count, line in enumerate(ended[self._printed :], self._printed + 1):
                 self.console.print(
-                    f"{len(ended):>4}/{self.planned}  {describe(line)}", highlight=False, soft_wrap=True
+                    f"{count:>4}/{self.planned}  {describe(line)}", highlight=False, soft_wrap=True
                 )
         self._printed = len(ended)
 

@@ -32,10 +32,7 @@ def ask(request: Frame) -> Iterator[Frame]:
     stream = remote.remote(request)
     try:
         for reference in stream:
-            frame = ray.get(reference)
-            if frame.get("end"):
-                return
-            yield frame
+            yield ray.get(reference)
     except ray.exceptions.RayError as error:
         raise OSError(str(error).strip().splitlines()[0]) from None
     finally:

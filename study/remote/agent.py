@@ -38,14 +38,13 @@ ALWAYS = ("accuracy_val", "sparsity_params")
 def answers(request: Frame) -> Iterator[Frame]:
     """The frames that answer ``request["ask"]``: list, watch, manifest or read.
 
-    Errors become a frame ``{"error": ...}``; the last frame is ``{"end": True}`` in any case.
+    An error becomes a frame ``{"error": ...}``.
     """
     asked = {"list": _list, "watch": _watch, "manifest": _manifest, "read": _read}
     try:
         yield from asked[request["ask"]](request)
     except OSError as error:
         yield {"error": f"{error.filename or 'the study folder'}: {error.strerror or error}"}
-    yield {"end": True}
 
 
 def found(request: Frame) -> Path | None:
@@ -232,3 +231,4 @@ if __name__ == "__main__":
     _clear_logs()
     for frame in answers(json.loads(sys.argv[1])):
         print(MARK + json.dumps(frame), flush=True)
+    print(MARK + '{"end": true}', flush=True)  # else whoever reads has not got all

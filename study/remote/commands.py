@@ -50,7 +50,8 @@ def problems(given: argparse.Namespace, address: str | None) -> list[str]:
         found.append("--fetch: from where? Name the cluster: --submit CLUSTER.yaml, or --address")
     for flag in ("follow", "fetch"):
         name = flags[flag]
-        if name is not None and not NAME.fullmatch(name.rpartition("/")[2]):
+        place, _, last = (name or "a").rpartition("/")
+        if not NAME.fullmatch(last) or (place and place[0] not in "/~"):
             must = "must be a study's name, e.g. digits, or its folder there; --list shows them"
             found.append(f"--{flag}: got {name!r}, {must}")
     return found
@@ -75,7 +76,8 @@ class Away:
         try:
             tunnel.check_client()
             token = tunnel.token(self.route)
-            tunnel.check_version(tunnel.check(url, token))
+            where = f"port {self.route.port} of the head's loopback" if self.route else url
+            tunnel.check_version(tunnel.check(url, token, where))
         except tunnel.NoWayError as error:
             if self.sends or self.route is None:
                 raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
@@ -19,7 +20,8 @@ from trainables.errors import ConfigError
 LEASE_S = 600.0  # one answer of the agent; then it is asked again
 AGAIN_S = 3.0  # between two tries of a connection that broke
 WORDS_S = 15.0  # that a job's last words may be late
-PROGRESS = re.compile(r" *\d+/\d+  #\d+ ")  # a driver's lines for ended trials: the display has its own
+# Of a job's log: the driver's lines for ended trials, of which the display has its own, and Ray's own words.
+UNSAID = re.compile(r" *\d+/\d+  #\d+ |\S+ \S+\s+INFO \w+\.py:\d+ -- |Running entrypoint for job ")
 STATUS = {"complete": 0, "interrupted": INTERRUPTED}  # exit status by the state of study.json; others: 1
 
 Ask = Callable[[Frame], Iterator[Frame]]
@@ -127,7 +129,9 @@ def word(console: Console) -> Callable[[str], None]:
     """Says the lines of a driver's log that the display does not have."""
 
     def one(line: str) -> None:
-        if not PROGRESS.match(line):
+        if line.startswith("error: "):
+            print(plain(line), file=sys.stderr, flush=True)
+        elif not UNSAID.match(line):
             say(console, line)
 
     return one

@@ -148,8 +148,11 @@ def token(route: Route | None) -> tuple[str | None, str]:
     return None, TOKEN
 
 
-def check(url: str, token: tuple[str | None, str]) -> str:
-    """The Ray version of the job server at ``url``; NoWayError where none answers or lets us in."""
+def check(url: str, token: tuple[str | None, str], where: str) -> str:
+    """The Ray version of the job server at ``url``; NoWayError where none answers or lets us in.
+
+    ``where`` is the server's place in people's words.
+    """
     value, origin = token
     request = urllib.request.Request(f"{url}/api/version")
     if value:
@@ -158,15 +161,15 @@ def check(url: str, token: tuple[str | None, str]) -> str:
         with urllib.request.urlopen(request, timeout=ANSWER_S) as response:
             return str(json.loads(response.read(65536))["ray_version"])
     except urllib.error.HTTPError as error:
-        raise NoWayError([refusal(error.code, url, value is not None, origin)]) from None
+        raise NoWayError([refusal(error.code, where, value is not None, origin)]) from None
     except (ValueError, KeyError, TypeError):
-        raise NoWayError([f"address: what answers at {url} is no Ray job server"]) from None
+        raise NoWayError([f"address: what answers at {where} is no Ray job server"]) from None
     except (OSError, http.client.HTTPException) as error:
         why = getattr(error, "reason", None) or error
-        raise NoWayError([silence(url, str(why) or type(error).__name__)]) from None
+        raise NoWayError([silence(where, str(why) or type(error).__name__)]) from None
 
 
-def refusal(status: int, url: str, given: bool, origin: str) -> str:
+def refusal(status: int, where: str, given: bool, origin: str) -> str:
     """What an HTTP status of the job server means."""
     if status == 401 or (status == 403 and not given):
         return (
@@ -174,13 +177,13 @@ def refusal(status: int, url: str, given: bool, origin: str) -> str:
         )
     if status == 403:
         return f"the cluster does not accept the token of {origin}; it must be that of the head's {TOKEN}"
-    return f"address: what answers at {url} is no Ray job server (HTTP status {status})"
+    return f"address: what answers at {where} is no Ray job server (HTTP status {status})"
 
 
-def silence(url: str, why: str) -> str:
+def silence(where: str, why: str) -> str:
     """No answer: what may be missing."""
     up = f"is the cluster up (ray up), and ray[default] installed on its head ({INSTALL})?"
-    return f"no job server answers at {url} ({why}); {up}"
+    return f"no job server answers at {where} ({why}); {up}"
 
 
 def check_client() -> None:
