@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
+from typing import Any, Protocol
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -13,17 +14,31 @@ from rich.table import Table
 from rich.text import Text
 
 from study import confirm
-from study.outcome import Line, feasible
-from study.record import Recorder
+from study.outcome import Line, Outcome, feasible
 from study.spec import StudySpec
 
 TARGET_SPARSITY = 0.9  # the display's headline: best accuracy at this sparsity or above
 
 
+class Books(Protocol):
+    """A running study as the display reads it: the recorder, or what is watched from elsewhere."""
+
+    on_change: Callable[[], None]
+
+    @property
+    def ended(self) -> Sequence[Line]: ...
+    @property
+    def running(self) -> Mapping[int, Any]: ...
+    @property
+    def outcome(self) -> Outcome: ...
+    @property
+    def agenda(self) -> Any: ...
+
+
 class Display:
     """Live lines on a terminal; elsewhere (a log file) one line per ended trial."""
 
-    def __init__(self, recorder: Recorder, slots: int, console: Console) -> None:
+    def __init__(self, recorder: Books, slots: int, console: Console) -> None:
         self.recorder, self.slots, self.console = recorder, slots, console
         self.started_at = time.monotonic()
         self.planned = sum(recorder.agenda.planned().values())
@@ -52,9 +67,9 @@ class Display:
         self._hypervolume = self.recorder.outcome.hypervolume
         self.planned = sum(self.recorder.agenda.planned().values())
         if not self.console.is_terminal:
-            for line in ended[self._printed :]:
+            for count, line in enumerate(ended[self._printed :], self._printed + 1):
                 self.console.print(
-                    f"{len(ended):>4}/{self.planned}  {describe(line)}", highlight=False, soft_wrap=True
+                    f"{count:>4}/{self.planned}  {describe(line)}", highlight=False, soft_wrap=True
                 )
         self._printed = len(ended)
 

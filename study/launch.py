@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import functools
 import json
 import os
 import shlex
@@ -17,6 +18,7 @@ from rich.console import Console
 from study import cluster, identity, spec
 from study.agenda import Agenda
 from study.conduct import INTERRUPTED, conduct
+from study.remote import commands as remote
 from study.search import Search
 from study.space import space_hash
 from study.spec import StudySpec
@@ -46,8 +48,19 @@ def parser() -> argparse.ArgumentParser:
         "--dry-run", action="store_true", help="print the spec and the first suggestions; start nothing"
     )
     launch.add_argument(
-        "--address", help="Ray cluster HOST:PORT, or auto (default: RAY_ADDRESS, else a local Ray)"
+        "--address",
+        help="Ray cluster HOST:PORT, or auto; http://HOST:PORT, a cluster's job server: as --submit "
+        "(default: RAY_ADDRESS, else a local Ray)",
     )
+    away = result.add_argument_group("a cluster from elsewhere")
+    away.add_argument("--submit", metavar="CLUSTER.yaml", help="run it there: send spec and code, follow it")
+    away.add_argument(
+        "--follow",
+        metavar="NAME",
+        help="the display of a study that runs (with --submit or --address: there)",
+    )
+    away.add_argument("--fetch", metavar="NAME", help="bring a study's folder and report home")
+    away.add_argument("--list", action="store_true", help="all studies: state, trials, best, age")
     return result
 
 
@@ -57,6 +70,15 @@ def main(argv: list[str]) -> int:
     study_spec: StudySpec | None = None
     try:
         given, values, problems = flags.parse(parser(), argv)
+        address = given.address if given.address is not None else os.environ.get("RAY_ADDRESS") or None
+        if given.submit:
+            address = None
+        problems += remote.problems(given, address)
+        if remote.wanted(given, address) and not given.dry_run:
+            if problems and (given.follow or given.fetch or given.list or given.resume):
+                raise ConfigError(problems)
+            elsewhere = functools.partial(_resolved, given, values, problems, here=False)
+            return remote.run(given, values, address, argv, console, elsewhere)
         if given.resume is not None:
             study_spec = _resumed(given, values, problems)
         else:
@@ -64,7 +86,6 @@ def main(argv: list[str]) -> int:
         if given.dry_run:
             _dry_run(study_spec, console)
             return 0
-        address = given.address if given.address is not None else os.environ.get("RAY_ADDRESS") or None
         if address is not None:
             cluster.check_address(address)
         _check_output(study_spec, resume=given.resume is not None)
@@ -81,11 +102,14 @@ def main(argv: list[str]) -> int:
         return INTERRUPTED
 
 
-def _resolved(given: argparse.Namespace, values: dict[str, Any], problems: list[str]) -> StudySpec:
+def _resolved(
+    given: argparse.Namespace, values: dict[str, Any], problems: list[str], *, here: bool = True
+) -> StudySpec:
     """The spec from preset, file and flags, or all that is wrong with them at once."""
     try:
         result = build(StudySpec, spec.layered(given.preset, given.spec, values))
-        resolve_device(result.train.device)
+        if here:  # a cluster has devices of its own
+            resolve_device(result.train.device)
     except ConfigError as error:
         raise ConfigError(problems + error.problems) from None
     if problems:

@@ -21,10 +21,10 @@ def feasible(line: Line) -> bool:
 class Outcome:
     """The front of the searched, feasible trials. Reference arms are what it is compared with: not on it."""
 
-    def __init__(self, spec: StudySpec, ended: Iterable[Line] = ()) -> None:
+    def __init__(self, spec: StudySpec, ended: Iterable[Line] = (), chance: float | None = None) -> None:
         self.names = spec.search.objectives
         self.directions: list[Direction] = [METRICS[name].direction or "maximize" for name in self.names]
-        self._chance = spec.chance
+        self._chance = spec.chance if chance is None else chance  # where the data set is not at hand
         self._front: dict[int, Line] = {}
         self._dense: dict[str, float] = {}  # metrics of the dense arm: where counts are measured from
         for line in ended:

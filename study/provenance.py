@@ -26,7 +26,12 @@ def versions() -> dict[str, str]:
 
 
 def commit() -> str | None:
-    """Commit of this checkout, with ``-dirty`` where files differ from it; None outside a checkout."""
+    """Commit of this checkout, with ``-dirty`` where files differ from it; None outside a checkout.
+
+    Code that was sent to a cluster is told where it is from.
+    """
+    if told := os.environ.get("SPINETUNE_COMMIT"):
+        return told
     folder = Path(__file__).parent
     try:
         command = ["git", "-C", str(folder), "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]

@@ -76,10 +76,18 @@ class Recorder:
             if choice is not None and choice != self.store.study.get("sampler"):
                 self._write(lambda entry: self.store.update(sampler=entry), choice)
             self._write(self.store.asked.append, suggestion.line())
+        if suggestion.kind == "confirm" or "planned" not in self.store.study:
+            self._plan()
         known = self._interrupted.pop(suggestion.number, None)
         self.running[suggestion.number] = known or Running(suggestion, final_threshold(suggestion.config))
         self.on_change()
         return None if self.broken else suggestion
+
+    def _plan(self) -> None:
+        """File how many trials there will be: known when the confirmation runs are chosen."""
+        planned = self.agenda.planned()
+        if self.store.study and planned != self.store.study.get("planned"):
+            self._write(lambda entry: self.store.update(planned=entry), planned)
 
     def filed(self, number: int) -> int:
         """The last epoch of a running trial that is in the books."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any, Self
@@ -18,6 +19,7 @@ from trainables.errors import ConfigError, require_known, unknown
 from trainables.flags import merge
 
 PRESETS = Path(__file__).with_name("presets")
+NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
 SAMPLERS = ["auto", "tpe", "gp", "nsga2", "sobol", "random"]
 STOP_RULES = ["none", "pareto", "discard", "asha"]
 
@@ -112,7 +114,7 @@ class StudySpec(Group):
 
     name: str = Field(
         "digits",
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$",
+        pattern=NAME.pattern,
         description="name of the study and of its folder",
     )
     train: TrainConfig = Field(TrainConfig(), description="what every trial has in common")

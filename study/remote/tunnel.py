@@ -1,0 +1,199 @@
+"""The job server's address on this machine, and whether it lets us in: ssh, one request, the token."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+
+from study.remote import agent
+from study.remote.agent import Frame
+from study.remote.route import TOKEN, Route
+from trainables.errors import ConfigError
+
+PATIENCE_S = 10.0  # for ssh to connect: past its own ConnectTimeout, so that ssh says what is wrong
+ANSWER_S = 4.0  # for the job server's first answer
+CLOUD_S = 60.0  # for a cloud to say where the head is
+INSTALL = "pip install 'spinetune[cluster]'"  # ray[default]
+
+
+class NoWayError(ConfigError):
+    """The cluster cannot be reached, or does not let us in."""
+
+
+@contextmanager
+def opened(route: Route) -> Iterator[str]:
+    """The job server behind ssh as a URL on this machine, for the length of the block."""
+    head = head_of(route)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    with tempfile.TemporaryFile() as words:
+        # A session of its own: Ctrl-C is for us.
+        process = subprocess.Popen(
+            route.tunnel(head, port),
+            stdin=subprocess.DEVNULL,
+            stdout=words,
+            stderr=words,
+            start_new_session=True,
+        )
+        try:
+            _until_open(process, port, f"{route.user}@{head}", words)
+            here = os.environ.get("NO_PROXY") or os.environ.get("no_proxy") or ""
+            os.environ["NO_PROXY"] = ",".join(filter(None, [here, "127.0.0.1"]))
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.terminate()
+            process.wait()
+
+
+def _until_open(process: subprocess.Popen[bytes], port: int, whom: str, words: object) -> None:
+    until = time.monotonic() + PATIENCE_S
+    while time.monotonic() < until and process.poll() is None:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+            return
+        time.sleep(0.05)
+    words.seek(0)  # type: ignore[attr-defined]
+    said = words.read().decode(errors="replace").strip().splitlines() or ["no answer"]  # type: ignore[attr-defined]
+    changed = next((line for line in said if "HOST IDENTIFICATION HAS CHANGED" in line), None)
+    why = "its host key has changed; if that is right: ssh-keygen -R HOST" if changed else said[-1].strip()
+    raise NoWayError([f"--submit: ssh does not reach the head as {whom}: {why}"])
+
+
+def ask(route: Route, request: Frame) -> Iterator[Frame]:
+    """The agent's frames over ssh: works with any Python there, and when Ray is down.
+
+    Raises OSError (with no number) where the connection breaks.
+    """
+    program = Path(agent.__file__).read_text(encoding="utf-8")
+    program = f"import sys\nsys.argv[1:] = [{json.dumps(request)!r}]\nexec({program!r})\n"
+    with tempfile.TemporaryFile() as source, tempfile.TemporaryFile() as words:
+        source.write(program.encode())
+        source.seek(0)
+        process = subprocess.Popen(
+            route.shell(head_of(route), "python3 -u -"),
+            stdin=source,
+            stdout=subprocess.PIPE,
+            stderr=words,
+            start_new_session=True,
+        )
+        assert process.stdout is not None
+        try:
+            for line in process.stdout:
+                if line.startswith(agent.MARK.encode()):
+                    frame = json.loads(line.removeprefix(agent.MARK.encode()))
+                    if frame.get("end"):
+                        return
+                    yield frame
+            process.wait()
+            words.seek(0)
+            said = words.read().decode(errors="replace").strip().splitlines()
+            raise OSError(said[-1].strip() if said else "the connection was closed")
+        finally:
+            process.kill()
+            process.wait()
+            process.stdout.close()
+
+
+@cache
+def head_of(route: Route) -> str:
+    """The head's address; NoWayError where nobody knows it."""
+    if shutil.which("ssh") is None:
+        raise NoWayError(["--submit: there is no ssh on this machine; install OpenSSH's client"])
+    return route.head or _cloud_head(route)
+
+
+def _cloud_head(route: Route) -> str:
+    """Ray asks the cloud."""
+    command = [sys.executable, "-m", "ray.scripts.scripts", "get-head-ip", str(route.file)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=CLOUD_S, check=False)
+        words = (done.stdout if done.returncode == 0 else done.stderr).strip().splitlines()
+    except subprocess.TimeoutExpired:
+        done, words = None, [f"no answer within {CLOUD_S:.0f} s"]
+    if done is None or done.returncode != 0 or not words:
+        why = words[-1] if words else "no answer"
+        raise NoWayError(
+            [f"--submit: 'ray get-head-ip {route.file}' finds no head: {why}; is it up (ray up)?"]
+        )
+    return words[-1].strip()
+
+
+def token(route: Route | None) -> tuple[str | None, str]:
+    """The cluster's token and where it is from: the environment, what cluster.yaml sends, Ray's own file."""
+    if "RAY_AUTH_TOKEN" in os.environ:
+        return os.environ["RAY_AUTH_TOKEN"].strip(), "RAY_AUTH_TOKEN"
+    given = os.environ.get("RAY_AUTH_TOKEN_PATH")
+    files = [Path(given)] if given else [route.token] if route and route.token else []
+    for file in files or [Path(TOKEN).expanduser()]:
+        with contextlib.suppress(OSError, ValueError):
+            return file.read_text().strip(), str(file)
+        return None, str(file)
+    return None, TOKEN
+
+
+def check(url: str, token: tuple[str | None, str], where: str) -> str:
+    """The Ray version of the job server at ``url``; NoWayError where none answers or lets us in.
+
+    ``where`` is the server's place in people's words.
+    """
+    value, origin = token
+    request = urllib.request.Request(f"{url}/api/version")
+    if value:
+        request.add_header("Authorization", f"Bearer {value}")
+    try:
+        with urllib.request.urlopen(request, timeout=ANSWER_S) as response:
+            return str(json.loads(response.read(65536))["ray_version"])
+    except urllib.error.HTTPError as error:
+        raise NoWayError([refusal(error.code, where, value is not None, origin)]) from None
+    except (ValueError, KeyError, TypeError):
+        raise NoWayError([f"address: what answers at {where} is no Ray job server"]) from None
+    except (OSError, http.client.HTTPException) as error:
+        why = getattr(error, "reason", None) or error
+        raise NoWayError([silence(where, str(why) or type(error).__name__)]) from None
+
+
+def refusal(status: int, where: str, given: bool, origin: str) -> str:
+    """What an HTTP status of the job server means."""
+    if status == 401 or (status == 403 and not given):
+        return (
+            f"the cluster wants a token and there is none ({origin}); copy the head's {TOKEN} there, mode 600"
+        )
+    if status == 403:
+        return f"the cluster does not accept the token of {origin}; it must be that of the head's {TOKEN}"
+    return f"address: what answers at {where} is no Ray job server (HTTP status {status})"
+
+
+def silence(where: str, why: str) -> str:
+    """No answer: what may be missing."""
+    up = f"is the cluster up (ray up), and ray[default] installed on its head ({INSTALL})?"
+    return f"no job server answers at {where} ({why}); {up}"
+
+
+def check_client() -> None:
+    """NoWayError unless Ray's job client is installed here."""
+    if any(find_spec(name) is None for name in ("aiohttp", "requests", "aiohttp_cors")):
+        raise NoWayError([f"sending jobs to a cluster needs ray[default] on this machine too: {INSTALL}"])
+
+
+def check_version(there: str) -> None:
+    """NoWayError where the cluster's Ray is of another release than this project's code runs on."""
+    here = version("ray")
+    if there.split(".")[:2] != here.split(".")[:2]:
+        raise NoWayError([f"the cluster runs Ray {there}, this project Ray {here}; install the same on both"])

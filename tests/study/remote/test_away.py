@@ -1,0 +1,225 @@
+"""What is read of a cluster.yaml, what is sent, and what wrong things are answered, up to real sockets."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+import yaml
+
+from study import launch
+from study.remote import parcel, route, tunnel
+from study.spec import StudySpec
+from tests.study.made import make
+from tests.study.remote.test_agent import finished
+from tests.study.test_launch_errors import refused
+from trainables.errors import ConfigError
+
+CLUSTER = {
+    "provider": {"type": "local", "head_ip": "127.0.0.9", "worker_ips": []},
+    "auth": {"ssh_user": "researcher", "ssh_private_key": "~/.ssh/id"},
+    "file_mounts": {"~/.ray/auth_token": "ray_token"},
+    "head_start_ray_commands": ["ray stop", "ray start --head --dashboard-port=8300"],
+}
+
+
+@pytest.fixture(autouse=True)
+def _alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in [name for name in os.environ if name.startswith("RAY_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+
+
+def cluster(**changes: object) -> str:
+    Path("c.yaml").write_text(yaml.safe_dump(CLUSTER | changes))
+    return "c.yaml"
+
+
+def test_ssh_as_the_file_says() -> None:
+    found = route.read(cluster())
+    assert (found.head, found.user, found.port) == ("127.0.0.9", "researcher", 8300)
+    command = found.tunnel("127.0.0.9", 5000)
+    assert command[0] == "ssh"
+    assert command[-8:] == [
+        "-N", "-L", "127.0.0.1:5000:127.0.0.1:8300", "-l", "researcher", "--", "127.0.0.9",
+    ][-8:] or command[-7:] == [
+        "-N", "-L", "127.0.0.1:5000:127.0.0.1:8300", "-l", "researcher", "--", "127.0.0.9",
+    ]  # fmt: skip
+    assert command[command.index("-i") + 1].endswith("/.ssh/id")
+    assert "BatchMode=yes" in command
+
+
+def test_the_repositorys_cluster_yaml_is_one() -> None:
+    with pytest.raises(ConfigError, match=r"provider\.head_ip is still the example's"):
+        route.read(str(Path(__file__).parents[3] / "cluster.yaml"))
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        ("a: [", "cannot be read as YAML"),
+        ("a: b", "is not a cluster.yaml as 'ray up' takes it"),
+        ("just words", "is not a cluster.yaml"),
+        ("kind: RayCluster", "kubectl port-forward"),
+        (
+            "{provider: {type: local, head_ip: -oProxyCommand=x}, auth: {ssh_user: u}}",
+            "provider.head_ip: got",
+        ),
+        ("{provider: {type: local, head_ip: h}, auth: {ssh_user: 'u x'}}", "auth.ssh_user: got 'u x'"),
+    ],
+)
+def test_what_is_no_cluster_yaml(text: str, part: str, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("c.yaml").write_text(text)
+    (line,) = refused(["--submit", "c.yaml", "--list"], capsys)
+    assert part in line
+
+
+def test_the_token_is_found_in_the_order_of_the_manual(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = route.read(cluster())
+    assert tunnel.token(found) == (None, "ray_token")
+    Path("ray_token").write_text("of-yaml\n")
+    assert tunnel.token(found) == ("of-yaml", "ray_token")
+    assert tunnel.token(None)[0] is None
+    Path("home/.ray").mkdir(parents=True)
+    Path("home/.ray/auth_token").write_text("of-home")
+    assert tunnel.token(None)[0] == "of-home"
+    Path("other").write_text("of-path")
+    monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", "other")
+    assert tunnel.token(found) == ("of-path", "other")
+    monkeypatch.setenv("RAY_AUTH_TOKEN", "of-environment")
+    assert tunnel.token(found) == ("of-environment", "RAY_AUTH_TOKEN")
+
+
+@pytest.fixture
+def server() -> Iterator[str]:
+    """Answers as Ray's job server does to a token: none 401, wrong 403, right 200."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            given = self.headers.get("Authorization")
+            status = 401 if given is None else 200 if given == "Bearer right" else 403
+            self.send_response(404 if self.path != "/api/version" else status)
+            self.end_headers()
+            self.wfile.write(b'{"ray_version": "1.2.3"}')
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    listening = HTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=listening.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{listening.server_port}"
+    listening.shutdown()
+    listening.server_close()
+
+
+@pytest.mark.parametrize(
+    ("value", "part"),
+    [
+        (None, "the cluster wants a token and there is none (file); copy the head's ~/.ray/auth_token there"),
+        ("wrong", "the cluster does not accept the token of file"),
+    ],
+)
+def test_tokens_at_the_door(value: str | None, part: str, server: str) -> None:
+    with pytest.raises(tunnel.NoWayError) as refusal:
+        tunnel.check(server, (value, "file"), server)
+    assert part in refusal.value.problems[0]
+    assert tunnel.check(server, ("right", "file"), server) == "1.2.3"
+    with pytest.raises(tunnel.NoWayError, match=r"the cluster runs Ray 1\.2\.3, this project Ray 2\."):
+        tunnel.check_version("1.2.3")
+
+
+def test_nobody_there() -> None:
+    with pytest.raises(tunnel.NoWayError, match=r"no job server answers at port 1 .*is the cluster up"):
+        tunnel.check("http://127.0.0.1:1", ("x", "file"), "port 1")
+
+
+def test_ssh_reaches_nobody() -> None:
+    found = route.read(cluster())
+    with pytest.raises(tunnel.NoWayError, match=r"ssh does not reach the head as researcher@127\.0\.0\.9: "):
+        tunnel.opened(found).__enter__()
+    with pytest.raises(OSError, match="refused|No route|closed"):
+        next(tunnel.ask(found, {"ask": "list", "roots": []}))
+
+
+@pytest.mark.parametrize(
+    ("argv", "part"),
+    [
+        (["--submit", "none.yaml"], "no file none.yaml"),
+        (["--submit", "c.yaml", "--address", "auto"], "both name the cluster"),
+        (["--list", "--follow", "a"], "--follow and --list: one of them at a time"),
+        (["--fetch", "digits"], "--fetch: from where?"),
+        (["--follow", "../x"], "--follow: got '../x', must be a study's name"),
+        (["--address", "http://127.0.0.1:1", "--fetch", "a b"], "--fetch: got 'a b'"),
+        (["--follow", "none"], "--follow: no study none (in studies)"),
+        (["--submit", "none.yaml", "--trials", "0"], "search.trials: got '0'"),  # before anything is sent
+    ],
+)
+def test_wrong_command_lines(argv: list[str], part: str, capsys: pytest.CaptureFixture[str]) -> None:
+    (line,) = refused(argv, capsys)
+    assert part in line
+
+
+def test_a_list_of_what_is_here(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert launch.main(["--list"]) == 0
+    assert capsys.readouterr().out == "no studies in studies\n"
+    finished(tmp_path / "studies" / "made")
+    (tmp_path / "studies" / "broken").mkdir()
+    (tmp_path / "studies" / "broken" / "study.json").write_text("{")
+    assert launch.main(["--list"]) == 0
+    head, broken, made = capsys.readouterr().out.splitlines()
+    assert head.split() == ["study", "state", "trials", "best", "age"]
+    assert broken.split()[:3] == ["broken", "damaged", "0"]
+    assert made.split()[:3] == ["made", "complete", "7"]
+    assert "nothing at 90% sparsity yet; hypervolume 0." in made
+
+
+def test_the_parcel_holds_the_code_the_spec_and_the_users_modules(tmp_path: Path) -> None:
+    (tmp_path / "mynet_sent.py").write_text(
+        "import mylayers_sent\nfrom trainables.models.digits import digits_net as Net\n"
+        if (Path(parcel.trainables.__file__).parent / "models" / "digits.py").exists()
+        else "import mylayers_sent\nfrom torch import nn\nclass Net(nn.Linear): pass\n"
+    )
+    (tmp_path / "mylayers_sent.py").write_text("")
+    (tmp_path / "unrelated_sent.py").write_text("")
+    spec = make(space={"function": ""})
+    train = spec.train.model_copy(update={"network": "mynet_sent:Net", "data_dir": "data"})
+    there = parcel.at_home(spec.model_copy(update={"train": train}))
+    assert there.resources.output == "~/studies"
+    assert there.train.data_dir == "~/data"
+    import sys
+
+    sys.path.append(str(tmp_path))
+    try:
+        modules = parcel.own_modules(there)
+    finally:
+        sys.path.remove(str(tmp_path))
+    assert sorted(path.name for path in modules) == ["mylayers_sent.py", "mynet_sent.py"]
+    folder = tmp_path / "parcel"
+    folder.mkdir()
+    size = parcel.pack(folder, parcel.at_home(spec), modules)
+    names = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+    assert {"study.yaml", "mynet_sent.py", "study/launch.py", "trainables/config.py"} <= names
+    assert {"study/presets/digits.yaml", "analysis/report.py"} <= names
+    assert not [name for name in names if "__pycache__" in name or name.startswith((".", "tests"))]
+    assert size == sum((folder / name).stat().st_size for name in names) < 5 * 2**20
+    again = StudySpec.model_validate(yaml.safe_load((folder / "study.yaml").read_text()))
+    assert again == parcel.at_home(spec)
+
+
+def test_too_much_code_is_not_sent(tmp_path: Path) -> None:
+    (tmp_path / "fat").mkdir()
+    with (tmp_path / "fat" / "data.bin").open("wb") as file:
+        file.truncate(parcel.LARGEST_MIB * 2**20)
+    (tmp_path / "parcel").mkdir()
+    with pytest.raises(ConfigError, match=r"the largest file is fat/data\.bin; at most 100 MiB"):
+        parcel.pack(tmp_path / "parcel", None, [tmp_path / "fat"])
+
+
+def test_a_resumption_goes_as_it_is() -> None:
+    argv = ["--submit", "c.yaml", "--resume", "a", "--output=x", "--trials", "9", "--address=http://h"]
+    assert parcel.resumption(argv) == ["--resume", "a", "--trials", "9"]
