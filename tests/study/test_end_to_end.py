@@ -161,6 +161,10 @@ class TestTiny:
         assert f"report: {tiny[0] / 'report.html'}" in text
         assert "Traceback" not in text
 
+    def test_tune_writes_no_second_books(self, tiny: tuple[Path, Driver]) -> None:
+        (snapshot,) = (tiny[0] / "tune").glob("experiment_state-*.json")
+        assert json.loads(snapshot.read_text())["trial_data"] == []
+
     def test_nothing_is_left_behind(self, tiny: tuple[Path, Driver]) -> None:
         assert tiny[1].gone()
         assert [path.name for path in tiny[1].scratch.glob("spinetune-*")] == []
