@@ -163,8 +163,15 @@ def _submit(
         raise ConfigError(
             [f"a study {name} runs there; watch it ({away.flags} --follow {name}) or choose another --name"]
         )
+    if spec:
+        named = [spec.train.network, spec.space.function]
+    else:  # as the study there has them
+        stored = follow.first(away.ask, name, [place])
+        if stored is None:
+            raise ConfigError([f"--resume: no study {name} there (in {place}); --list shows what there is"])
+        named = [stored["spec"]["train"].get("network"), stored["spec"]["space"].get("function")]
     with tempfile.TemporaryDirectory(prefix="spinetune-parcel") as folder:
-        modules = parcel.own_modules(spec) if spec else []
+        modules = parcel.own_modules(named)
         size = parcel.pack(Path(folder), spec, modules)
         arguments = ["--spec", parcel.SPEC] if spec else [*parcel.resumption(argv), "--output", place]
         env = {"SPINETUNE_COMMIT": provenance.commit() or ""}

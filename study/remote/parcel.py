@@ -17,6 +17,7 @@ import yaml
 import trainables
 from study.spec import StudySpec
 from trainables.errors import ConfigError
+from trainables.imports import find
 
 ROOMS = ("trainables", "study", "analysis")
 SPEC = "study.yaml"  # the spec's name in the parcel
@@ -47,17 +48,18 @@ def pack(folder: Path, spec: StudySpec | None, modules: Iterable[Path] = ()) -> 
     return size
 
 
-def own_modules(spec: StudySpec) -> list[Path]:
-    """Files and folders of the modules that a spec names by import path and that no package has installed.
+def own_modules(paths: Iterable[str | None]) -> list[Path]:
+    """Files and folders of modules that are named as ``package.module:Name`` and that no package installed.
 
-    What they import from beside them goes along: all loaded modules of the same folder.
+    What they import from beside them goes along: all loaded modules of the same folder. ConfigError where
+    there is no such module.
     """
-    names = [
-        path.partition(":")[0] for path in (spec.train.network, spec.space.function) if path and ":" in path
-    ]
     found: dict[str, Path] = {}
-    for name in names:
-        top = importlib.import_module(name.partition(".")[0])
+    for path in paths:
+        if not path or ":" not in path:
+            continue
+        find("--submit", path)
+        top = importlib.import_module(path.partition(":")[0].partition(".")[0])
         place = _source(top)
         if place is None or _installed(place) or top.__name__ in ROOMS:
             continue
