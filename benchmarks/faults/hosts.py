@@ -1,7 +1,7 @@
 """Fake hosts on one machine: each a network, PID, mount and UTS namespace, on a bridge without uplink.
 
 The network namespace alone is not enough: ``ray stop`` kills by name whatever its PID namespace shows, and
-nodes would share /tmp/ray and /dev/shm. Needs root, ``ip`` (iproute2), ``unshare`` and ``nsenter`` (util-linux).
+nodes would share /tmp/ray and /dev/shm. Needs root, iproute2 and util-linux.
 """
 
 from __future__ import annotations
@@ -117,15 +117,22 @@ class Host:
         else:
             words += [f"--address={head.address}:{PORT}"]
         loop = f"while :; do {shlex.join(words)}; sleep 2; done"
-        self.start(["bash", "-c", loop if head is not self else shlex.join(words)], self.folder / "ray.log", extra)
+        command = shlex.join(words) if head is self else loop
+        self.start(["bash", "-c", command], self.folder / "ray.log", extra)
+
+    @staticmethod
+    def _namespace(entry: Path) -> str:
+        with contextlib.suppress(OSError):
+            return str((entry / "ns" / "pid").readlink())
+        return ""
 
     def processes(self) -> dict[int, str]:
         """Living processes by PID as seen from outside, with their command lines."""
         found = {}
-        mine = os.readlink(f"/proc/{self.pid}/ns/pid") if Path(f"/proc/{self.pid}").exists() else ""
+        mine = self._namespace(Path(f"/proc/{self.pid}"))
         for entry in Path("/proc").iterdir():
             with contextlib.suppress(OSError):
-                if not entry.name.isdigit() or os.readlink(entry / "ns" / "pid") != mine:
+                if not entry.name.isdigit() or not mine or self._namespace(entry) != mine:
                     continue
                 title = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
                 if (entry / "stat").read_text().rpartition(")")[2].split()[0] != "Z":

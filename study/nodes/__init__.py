@@ -1,0 +1,1 @@
+"""What touches a cluster's machines."""
