@@ -211,4 +211,5 @@ def _local() -> Iterator[int]:
         os.environ.pop("RAY_AUTH_TOKEN_PATH", None)
         shutil.rmtree(scratch, ignore_errors=True)
         owner.close()
-        warden.communicate()
+        assert warden.stdin is not None
+        warden.stdin.close()  # it looks for what is left in a moment; nobody waits for it

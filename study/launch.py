@@ -75,8 +75,8 @@ def main(argv: list[str]) -> int:
         _check_output(study_spec, resume=given.resume is not None)
         if given.supervise:
             flags_of_driver = [word for word in argv if word != "--supervise"]
-            command = supervise.command(study_spec.folder, study_spec.name, flags_of_driver)
-            os.execv(command[0], command)
+            parent = supervise.command(study_spec.folder, study_spec.name, flags_of_driver)
+            os.execv(parent[0], parent)
         command = shlex.join(["python", "-m", "study.launch", *argv])
         return conduct(study_spec, address, command, console, resume=given.resume is not None)
     except ConfigError as error:

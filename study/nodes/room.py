@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from types import TracebackType
+from typing import Any
 
 import ray
 
@@ -22,6 +23,10 @@ class Room:
         self._count = count
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._look, daemon=True)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Empty: of use in this process alone, and Tune pickles the searcher that asks it."""
+        return {}
 
     def __enter__(self) -> Room:
         self._thread.start()

@@ -46,8 +46,7 @@ def main(folder: str) -> None:
         signal.signal(number, signal.SIG_IGN)  # for the driver, which tells by its end
     while os.read(0, 1):
         pass
-    if not Path(folder).exists():  # it ended in order
-        return
+    # Also where it ended in order and has removed the folder: an agent may have made it again, for its log.
     time.sleep(GRACE_S)
     for _ in range(TRIES):
         left = belonging(folder)
