@@ -30,6 +30,7 @@ if TYPE_CHECKING:  # worker processes import this file and need no Optuna
     from study.spec import StudySpec
 
 MANY = "100000"  # trials that may wait for a process: no limit
+TOLD = ("A worker died or was killed", "has been marked dead")  # ``Care`` says these in a line each
 SAVING_SHARE = 50  # a trial trains at least this many times as long as it saves
 
 
@@ -241,7 +242,7 @@ def run(recorder: Recorder, spec: StudySpec, slots: int, cpus: int) -> bool:
 
 
 def _quieten() -> None:
-    """Ray's warnings, and its paragraph about a dead worker, which ``Care`` says in a line."""
+    """Ray's warnings, and its paragraphs about dead workers and nodes, which ``Care`` says in a line."""
     for name in ("ray.tune", "ray.train", "ray"):
         logging.getLogger(name).setLevel(logging.ERROR)
     logging.getLogger("ray.tune.tune").setLevel(logging.CRITICAL)  # lists unfinished trials; the driver does
@@ -250,7 +251,7 @@ def _quieten() -> None:
         return
 
     def tell_the_rest(data: dict[str, Any], *args: Any, **kwargs: Any) -> None:
-        if not any("A worker died or was killed" in line for line in data["lines"]):
+        if not any(told in line for line in data["lines"] for told in TOLD):
             tell(data, *args, **kwargs)
 
     ray_worker.print_to_stdstream = tell_the_rest

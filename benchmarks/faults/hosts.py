@@ -59,7 +59,6 @@ class Host:
         for name in ("ray", "tmp"):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
         begin = [
-            "mount --make-rprivate /",
             f"hostname {self.name}",
             "mkdir -p /tmp/ray",
             f"mount --bind {shlex.quote(str(self.folder / 'ray'))} /tmp/ray",
@@ -69,7 +68,7 @@ class Host:
         ]
         (self.folder / "up").unlink(missing_ok=True)
         command = ["ip", "netns", "exec", self.name, "unshare", "--pid", "--fork", "--kill-child", "--mount"]
-        command += ["--uts", "--ipc", "--mount-proc", "bash", "-c", "; ".join(begin)]
+        command += ["--propagation=slave", "--uts", "--ipc", "--mount-proc", "bash", "-c", "; ".join(begin)]
         self._unshare = subprocess.Popen(command, start_new_session=True)
         until(lambda: (self.folder / "up").exists(), 20, f"{self.name} does not start")
         children = Path(f"/proc/{self._unshare.pid}/task/{self._unshare.pid}/children")

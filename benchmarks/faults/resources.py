@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import resource
+import struct
 import subprocess
 import time
 from collections.abc import Iterator
@@ -16,13 +18,17 @@ from benchmarks.faults.cases import AWAY_S, Facts
 
 ROOM_MIB = 1200  # for one trial's process that eats, and what Ray needs beside
 MIB = 2**20
+SHUTDOWN = 0x8004587D  # EXT4_IOC_SHUTDOWN: whatever is asked of the file system ends in EIO
 
 
 @contextmanager
 def disk(bench: Bench, mib: int) -> Iterator[Path]:
-    """A small ext4 in a file as the shared folder; to be mounted before the hosts are made."""
-    image, place = bench.net.work / "disk.img", bench.net.work / "disk"
-    place.mkdir()
+    """A small ext4 in a file as the shared folder. Mounts and unmounts of the block reach the hosts, too."""
+    image, above = bench.net.work / "disk.img", bench.net.work / "mounts"
+    place = above / "disk"
+    place.mkdir(parents=True)
+    sh("mount", "--bind", str(above), str(above))
+    sh("mount", "--make-shared", str(above))
     with image.open("wb") as file:
         file.truncate(mib * MIB)
     sh("mkfs.ext4", "-q", "-F", str(image))
@@ -33,7 +39,7 @@ def disk(bench: Bench, mib: int) -> Iterator[Path]:
     finally:
         subprocess.run(["fsfreeze", "-u", str(place)], capture_output=True, check=False)
         bench.net.close()
-        sh("umount", str(place))
+        sh("umount", "-R", str(above))
 
 
 def storage_hangs(bench: Bench) -> Facts:
@@ -50,15 +56,18 @@ def storage_hangs(bench: Bench) -> Facts:
 
 
 def storage_refuses(bench: Bench) -> Facts:
-    """shared storage that refuses every write for 60 s (read-only), --supervise"""
+    """shared storage that refuses everything for 60 s (EIO), and is mounted anew, --supervise"""
     with disk(bench, 400) as place:
         bench.cluster()
         bench.launch("--supervise")
         bench.until_running()
         bench.begin()
-        sh("mount", "-o", "remount,ro", str(place))
+        shut = os.open(place, os.O_RDONLY)
+        fcntl.ioctl(shut, SHUTDOWN, struct.pack("I", 0))
+        os.close(shut)
         time.sleep(AWAY_S)
-        sh("mount", "-o", "remount,rw", str(place))
+        sh("umount", "-l", str(place))
+        sh("mount", "-o", "loop", str(bench.net.work / "disk.img"), str(place))
         return bench.end(bench.again(bench.running()))
 
 
@@ -110,7 +119,11 @@ def memory_monitor(bench: Bench) -> Facts:
 
 def kernel_kills(bench: Bench) -> Facts:
     """a trial that eats memory, until the kernel kills it (a cgroup of 1.2 GB for the node)"""
-    group = Path("/sys/fs/cgroup/memory/spinetune-faults")
+    root = Path("/sys/fs/cgroup/memory")
+    own = re.search(r":memory:/(.*)", Path("/proc/self/cgroup").read_text())
+    if own is None:
+        raise OSError("no memory controller of cgroup v1 here")
+    group = root / "spinetune-faults"
     group.mkdir(exist_ok=True)
     try:
         (group / "memory.limit_in_bytes").write_text(str(ROOM_MIB * MIB))
@@ -119,7 +132,7 @@ def kernel_kills(bench: Bench) -> Facts:
         (group / "cgroup.procs").write_text(str(host.pid))
         (group / "cgroup.procs").write_text(str(os.getpid()))  # its node is started from here
         host.ray(bench.head)
-        Path("/sys/fs/cgroup/memory/cgroup.procs").write_text(str(os.getpid()))
+        (root / own[1] / "cgroup.procs").write_text(str(os.getpid()))
         bench.joined(2)
         return _eaten(bench)
     finally:
