@@ -30,7 +30,8 @@ if TYPE_CHECKING:  # worker processes import this file and need no Optuna
     from study.spec import StudySpec
 
 MANY = "100000"  # trials that may wait for a process: no limit
-TOLD = ("A worker died or was killed", "has been marked dead")  # ``Care`` says these in a line each
+# Of nodes that die: ``Care`` and ``Room`` say these in a line each.
+TOLD = ("A worker died or was killed", "has been marked dead", "Raylet is terminated")
 SAVING_SHARE = 50  # a trial trains at least this many times as long as it saves
 
 
