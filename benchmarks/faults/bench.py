@@ -8,7 +8,9 @@ import re
 import shlex
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +38,7 @@ class Bench:
         self.log.write_text("")
         self.driver: subprocess.Popen[bytes] | None = None
         self._at = 0.0
+        self._mending: threading.Timer | None = None
         self._before: dict[str, Any] = {}
 
     def cluster(self, cpus: tuple[int, ...] = (1, 1), worker: dict[str, str] | None = None) -> None:
@@ -137,6 +140,11 @@ class Bench:
             return int(state["rows"][-1]["epoch"])
         return 0
 
+    def later(self, seconds: float, do: Callable[[], object]) -> None:
+        """Mend the fault in a while, whatever this process waits for meanwhile; the end waits for that."""
+        self._mending = threading.Timer(seconds, do)
+        self._mending.start()
+
     def since(self) -> float:
         """Seconds since the fault."""
         return time.monotonic() - self._at
@@ -178,6 +186,8 @@ class Bench:
         """Wait for the driver; what it leaves."""
         assert self.driver is not None
         driver = self.driver
+        if self._mending is not None:
+            self._mending.join()
         self.wait(lambda: driver.poll() is not None, "the end of the study")
         ended, whole = self.ended(), self._before["ended"]
         gone_s = self.wait(

@@ -42,8 +42,7 @@ def short_cut(bench: Bench) -> Facts:
     bench.until_running()
     bench.begin()
     bench.worker.link(False)
-    time.sleep(SHORT_CUT_S)
-    bench.worker.link(True)
+    bench.later(SHORT_CUT_S, lambda: bench.worker.link(True))
     return bench.end(bench.again(bench.running()))
 
 
@@ -54,10 +53,8 @@ def cut(bench: Bench) -> Facts:
     bench.until_running()
     bench.begin()
     bench.worker.link(False)
-    time.sleep(CUT_S)
-    bench.worker.link(True)
-    facts = bench.again()
-    return bench.end(facts)
+    bench.later(CUT_S, lambda: bench.worker.link(True))
+    return bench.end(bench.again())
 
 
 def driver(bench: Bench) -> Facts:

@@ -50,8 +50,7 @@ def storage_hangs(bench: Bench) -> Facts:
         bench.until_running()
         bench.begin()
         sh("fsfreeze", "-f", str(place))
-        time.sleep(AWAY_S)
-        sh("fsfreeze", "-u", str(place))
+        bench.later(AWAY_S, lambda: sh("fsfreeze", "-u", str(place)))
         return bench.end(bench.again(bench.running()))
 
 
@@ -85,8 +84,7 @@ def disk_full(bench: Bench) -> Facts:
         subprocess.run(
             ["dd", "if=/dev/zero", f"of={place / 'rest'}", "bs=512"], capture_output=True, check=False
         )
-        time.sleep(AWAY_S)
-        filler.unlink()
+        bench.later(AWAY_S, filler.unlink)
         return bench.end(bench.again(bench.running()))
 
 
