@@ -98,11 +98,18 @@ class Bench:
         """Wait until so many trials run, each a few epochs old, and so many have ended."""
         self.wait(
             lambda: (
-                len(self.ended()) >= ended
-                and sum(3 <= epoch <= EPOCHS - 7 for epoch in self.filed().values()) >= count
+                self.over()
+                or (
+                    len(self.ended()) >= ended
+                    and sum(2 <= epoch <= EPOCHS - 4 for epoch in self.filed().values()) >= count
+                )
             ),
             "trials at work",
         )
+
+    def over(self) -> bool:
+        """Whether the driver has ended."""
+        return self.driver is not None and self.driver.poll() is not None
 
     def wait(self, condition: Any, what: str, limit_s: float = END_S) -> float:
         """Seconds until the condition holds."""
@@ -129,6 +136,8 @@ class Bench:
 
     def begin(self) -> None:
         """The fault happens now."""
+        if self.over():
+            raise RuntimeError("the study ended before the fault")
         self._at = time.monotonic()
         self._said = len(self.log.read_text())
         filed = self.filed()

@@ -209,5 +209,5 @@ def until(condition: object, limit_s: float, what: str) -> float:
     while not condition():  # type: ignore[operator]
         if time.monotonic() - began > limit_s:
             raise TimeoutError(f"{what} (waited {limit_s:.0f} s)")
-        time.sleep(0.05)
+        time.sleep(0.1)
     return time.monotonic() - began
