@@ -9,6 +9,8 @@ import secrets
 import shutil
 import signal
 import socket
+import subprocess
+import sys
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -19,6 +21,7 @@ from study.provenance import cores
 from trainables.errors import ConfigError
 
 SCRATCH = "spinetune-"  # prefix of a driver's folder for its Ray
+WARDEN = Path(__file__).with_name("nodes") / "warden.py"
 ANSWER_S = 5.0  # a cluster that has not answered by then does not answer
 
 # Read by Ray when it is imported or initialised, and inherited by every process that it starts.
@@ -29,6 +32,8 @@ ENVIRONMENT = {
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
     "RAY_CHDIR_TO_TRIAL_DIR": "0",  # relative paths of a spec mean the launch folder
     "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",  # a traceback for every killed worker; study.tuning says it in a line
+    # study.nodes.headwatch sees to a head that is gone; after this time Ray ends the driver from C++.
+    "RAY_gcs_rpc_server_reconnect_timeout_s": "300",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # CPU trials keep CUDA_VISIBLE_DEVICES; silences a warning
 }
 LOCAL_ENVIRONMENT = {
@@ -43,7 +48,7 @@ LOCAL_ENVIRONMENT = {
 PRELOAD = ["study.tuning", "torch._dynamo"]
 
 
-def _speaks_grpc(connection: socket.socket) -> bool:
+def speaks_grpc(connection: socket.socket) -> bool:
     """Whether the other side greets as gRPC does: HTTP/2 preface, then SETTINGS (type 4).
 
     Without this, ray.init waits for minutes on a port that accepts connections and is no Ray.
@@ -68,7 +73,7 @@ def check_address(address: str) -> None:
         raise ConfigError([f"address: got {address!r}, must be HOST:PORT, e.g. 127.0.0.1:6379, or auto"])
     try:
         with socket.create_connection((host.strip("[]"), int(port)), timeout=ANSWER_S) as connection:
-            if os.environ.get("RAY_USE_TLS") != "1" and not _speaks_grpc(connection):
+            if os.environ.get("RAY_USE_TLS") != "1" and not speaks_grpc(connection):
                 raise OSError("what listens there does not speak Ray's protocol")
     except (OSError, UnicodeError) as error:  # UnicodeError: a host name that no resolver can be asked for
         reason = getattr(error, "strerror", None) or str(error) or "no answer"
@@ -164,6 +169,9 @@ def _local() -> Iterator[int]:
     clear_abandoned(Path(tempfile.gettempdir()))
     scratch = Path(tempfile.mkdtemp(prefix=SCRATCH))
     owner = (scratch / "driver").open("w")
+    warden = subprocess.Popen(  # ends with this process, however that ends, and clears up after it
+        [sys.executable, "-I", "-S", str(WARDEN), str(scratch)], stdin=subprocess.PIPE, start_new_session=True
+    )
     try:
         fcntl.flock(owner, fcntl.LOCK_EX)  # until this process ends, however it ends: see clear_abandoned
         token = scratch / "token"
@@ -203,3 +211,5 @@ def _local() -> Iterator[int]:
         os.environ.pop("RAY_AUTH_TOKEN_PATH", None)
         shutil.rmtree(scratch, ignore_errors=True)
         owner.close()
+        assert warden.stdin is not None
+        warden.stdin.close()  # it looks for what is left in a moment; nobody waits for it

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import shlex
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from rich.console import Console
 from study import cluster, harvest, identity, live, provenance
 from study.agenda import Agenda
 from study.console import Display, describe, headline
+from study.nodes import headwatch
 from study.outcome import Outcome
 from study.record import Recorder
 from study.search import Search
@@ -69,8 +72,28 @@ def conduct(spec: StudySpec, address: str | None, command: str, console: Console
         for notice in [*search.notices, *store.notices]:
             console.print(notice, style="yellow", highlight=False, soft_wrap=True)
         startup_s = time.perf_counter() - started
+        patience_s = headwatch.LOCAL_S if address is None else headwatch.CLUSTER_S
+
+        def lost(silent_s: float) -> None:
+            """End the study from a thread: the main one waits for the head, and Ray's exit would, too."""
+            recorder.broken = headwatch.HeadLostError(
+                f"the head of the cluster has not answered for {silent_s:.0f} s"
+            )
+            page.__exit__(None, None, None)
+            display.__exit__(None, None, None)
+            with suppress(OSError):
+                lasted_s = time.perf_counter() - started - startup_s
+                _file(recorder, slots, startup_s, lasted_s, before.get("timings"), console)
+            status = _conclude(spec, recorder, _start_report(spec) if recorder.ended else None, console)
+            sys.stdout.flush()
+            os._exit(status)  # of a local Ray the warden ends what still runs
+
         try:
-            with Display(recorder, slots, console), live.LiveReport(recorder, spec.folder):
+            with (
+                Display(recorder, slots, console) as display,
+                live.LiveReport(recorder, spec.folder) as page,
+                headwatch.HeadWatch(headwatch.address(), patience_s, lost),
+            ):
                 tuning.run(recorder, spec, slots, cpus)
         except OSError as error:  # Tune keeps files of its own in the study folder
             if error.errno not in FULL:
@@ -195,6 +218,11 @@ def _conclude(
     again = f"python -m study.launch --resume {spec.name}"
     if spec.folder.parent != Path("studies").absolute():
         again += f" --output {shlex.quote(spec.resources.output)}"
+    if isinstance(recorder.broken, headwatch.HeadLostError):
+        if report is not None and report.wait() == 0:
+            say(f"report: {spec.folder / 'report.html'}")
+        say(f"{recorder.broken}; what is filed is safe. Go on with: {again}")
+        return 1
     if recorder.broken is not None:
         say(f"{spec.folder} takes no more ({recorder.broken.strerror}); what is filed is safe")
         say(f"make room and go on with: {again}")

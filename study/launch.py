@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 from rich.console import Console
 
-from study import cluster, identity, spec
+from study import cluster, identity, spec, supervise
 from study.agenda import Agenda
 from study.conduct import INTERRUPTED, conduct
 from study.remote import commands as remote
@@ -46,6 +46,11 @@ def parser() -> argparse.ArgumentParser:
     )
     launch.add_argument(
         "--dry-run", action="store_true", help="print the spec and the first suggestions; start nothing"
+    )
+    launch.add_argument(
+        "--supervise",
+        action="store_true",
+        help="go on by itself (--resume) when the driver is killed or fails",
     )
     launch.add_argument(
         "--address",
@@ -89,6 +94,10 @@ def main(argv: list[str]) -> int:
         if address is not None:
             cluster.check_address(address)
         _check_output(study_spec, resume=given.resume is not None)
+        if given.supervise:
+            flags_of_driver = [word for word in argv if word != "--supervise"]
+            parent = supervise.command(study_spec.folder, study_spec.name, flags_of_driver)
+            os.execv(parent[0], parent)
         command = shlex.join(["python", "-m", "study.launch", *argv])
         return conduct(study_spec, address, command, console, resume=given.resume is not None)
     except ConfigError as error:

@@ -104,8 +104,11 @@ class Stopping(Group):
 class Resources(Group):
     """Where the trials run."""
 
-    slots: int = Field(0, ge=0, le=100_000, description="trials at once; 0: as many as fit")
+    slots: int = Field(0, ge=0, le=100_000, description="trials at once; 0: what fits, as nodes come and go")
     gpus_per_trial: float = Field(0.0, ge=0, le=64, description="GPUs, or a fraction of one, per trial")
+    retries: int = Field(
+        3, ge=0, le=1000, description="failures in a row, no epoch between, after which a trial goes on"
+    )
     output: str = Field("studies", min_length=1, description="folder that study folders are made in")
 
 

@@ -1,10 +1,11 @@
-"""The Ray adapter: trainable, searcher, scheduler, callback. Translates; decides nothing."""
+"""The Ray adapter: trainable, searcher, scheduler. Translates; decides nothing."""
 
 from __future__ import annotations
 
 import contextlib
 import logging
 import os
+import resource
 import signal
 import time
 import traceback
@@ -17,7 +18,10 @@ from ray._private import worker as ray_worker
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
+from study.failing import out_of_memory
+from study.nodes.care import Care
 from study.nodes.lean import lean
+from study.nodes.room import Room
 from trainables import checkpoint, train
 from trainables.config import TrainConfig
 from trainables.errors import ConfigError
@@ -26,7 +30,9 @@ if TYPE_CHECKING:  # worker processes import this file and need no Optuna
     from study.record import Recorder
     from study.spec import StudySpec
 
-RETRIES = 3  # of a trial whose process died, from its last checkpoint
+MANY = "100000"  # trials that may wait for a process: no limit
+# Of nodes that die: ``Care`` and ``Room`` say these in a line each.
+TOLD = ("A worker died or was killed", "has been marked dead", "Raylet is terminated")
 SAVING_SHARE = 50  # a trial trains at least this many times as long as it saves
 
 
@@ -35,7 +41,8 @@ class TrialRun(tune.Trainable):
 
     Starting a process takes as long as a short trial (import torch, connect), so processes are reused, and
     whatever Python raises is returned as the reason of a last row: the process lives on, only a kill ends
-    it. A bad trial is therefore not retried, a killed one is.
+    it. A bad trial is therefore not retried, a killed one is, and one that found no memory: its process ends,
+    and all that it held is free for the next.
     """
 
     def setup(self, config: dict[str, Any]) -> None:
@@ -67,10 +74,13 @@ class TrialRun(tune.Trainable):
                 if run.done or time.monotonic() - self._saved_at >= SAVING_SHARE * self._save_s:
                     self._save()
         except Exception as error:
+            if out_of_memory(error):
+                self._run = None  # in the middle of an epoch: not to be saved
+                raise MemoryError(f"{error}; the process held {_memory_mib():.0f} MiB at most") from None
             where = traceback.extract_tb(error.__traceback__)[-1]
             reason = f"{type(error).__name__}: {error} ({Path(where.filename).name}:{where.lineno})"
             return {"reason": reason, "broken": True, "done": True}
-        return {**row, "done": run.done and not self._again}
+        return {**row, "memory_mib": _memory_mib(), "done": run.done and not self._again}
 
     def cleanup(self) -> None:
         """The study is interrupted: nothing that was trained is lost."""
@@ -107,18 +117,23 @@ class TrialRun(tune.Trainable):
 
 
 class _Searcher(Searcher):
-    """Hands the recorder's suggestions to Tune. What became of a trial goes through ``_Callback``.
+    """Hands the recorder's suggestions to Tune. What became of a trial goes through ``Care``.
 
     Ray's own OptunaSearch is not used: with several objectives it tells truncated trials as complete,
     leaves trials running forever, and cannot set constraints.
     """
 
-    def __init__(self, recorder: Recorder, threads: int) -> None:
+    def __init__(self, recorder: Recorder, threads: int, care: Care, room: Room) -> None:
         super().__init__()
         self.recorder = recorder
         self.threads = threads
+        self.care, self.room = care, room
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+        if news := self.room.news():
+            print(news, flush=True)
+        if self._full():
+            return None
         suggestion = self.recorder.next()
         if suggestion is None:  # FINISHED is for good, None for now
             over = self.recorder.finished or self.recorder.broken is not None
@@ -131,6 +146,16 @@ class _Searcher(Searcher):
             "checkpoint": str(self.recorder.store.checkpoint(number)),
             "filed": self.recorder.filed(number),
         }
+
+    def _full(self) -> bool:
+        """Whether no new trial may begin.
+
+        Tune would hand a free process to the newest trial: one whose process died comes first, or it would
+        wait, where its node is gone, until the whole budget is spent.
+        """
+        if self.recorder.broken is not None:
+            return False
+        return bool(self.care.waiting) or len(self.recorder.running) >= self.room.slots
 
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
@@ -164,67 +189,43 @@ class _Scheduler(FIFOScheduler):
         return TrialScheduler.STOP if stop else TrialScheduler.CONTINUE  # type: ignore[no-any-return]
 
 
-class _Callback(tune.Callback):
-    """Reports to the recorder: rows, checkpoints, retries, ends."""
-
-    def __init__(self, recorder: Recorder) -> None:
-        self.recorder = recorder
-        self.broken: dict[int, str] = {}
-
-    def on_trial_result(
-        self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
-    ) -> None:
-        number = trial.config["number"]
-        if result.get("broken"):
-            self.broken[number] = result["reason"]
-        elif "epoch" in result:
-            self.recorder.row(number, result)
-        self._end_if_broken()
-
-    def on_trial_recover(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        number = trial.config["number"]
-        self.recorder.retry(number)
-        # Plain print: the display of a terminal lets it through.
-        print(f"#{number}: its process died; it goes on from its last checkpoint", flush=True)
-
-    def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        number = trial.config["number"]
-        self.recorder.end(number, error=self.broken.pop(number, None))
-        self._end_if_broken()
-
-    def _end_if_broken(self) -> None:
-        """A disk that takes no more ends the study as Ctrl-C does."""
-        if self.recorder.broken:
-            os.kill(os.getpid(), signal.SIGUSR1)
-
-    def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        lines = str(trial.get_error() or "the process died").strip().splitlines()
-        self.recorder.end(trial.config["number"], error=lines[-1].strip())
+def _memory_mib() -> float:
+    """The most memory that this process has held (Linux counts in KiB)."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def slots(spec: StudySpec, cpus: int) -> int:
     """Trials at once: what the spec says, else as many as the CPUs (and GPUs) hold."""
+    return _slots(spec, ray.cluster_resources() | {"CPU": cpus})
+
+
+def _slots(spec: StudySpec, resources: dict[str, float]) -> int:
     if spec.resources.slots:
         return spec.resources.slots
-    fit = cpus // max(1, spec.train.threads)
+    fit = int(resources.get("CPU", 0)) // max(1, spec.train.threads)
     if spec.resources.gpus_per_trial:
-        fit = min(fit, int(ray.cluster_resources().get("GPU", 0) / spec.resources.gpus_per_trial))
+        fit = min(fit, int(resources.get("GPU", 0) / spec.resources.gpus_per_trial))
     return max(1, fit)
 
 
 def run(recorder: Recorder, spec: StudySpec, slots: int, cpus: int) -> bool:
-    """Run trials until the budget is spent (True) or a signal ends it (False). Failed trials are results."""
+    """Run trials until the budget is spent (True) or a signal ends it (False). Failed trials are results.
+
+    ``slots`` are those at the start; where the spec names none, they follow the nodes.
+    """
     _quieten()
     lean()
+    os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = MANY  # our searcher says how many there are
+    care = Care(recorder, spec.resources.retries)
+    room = Room(slots, lambda resources: _slots(spec, resources))
     threads = spec.train.threads or max(1, cpus // slots)
     needs = {"cpu": threads, "gpu": spec.resources.gpus_per_trial}
     tuner = tune.Tuner(
         tune.with_resources(TrialRun, needs),
         tune_config=tune.TuneConfig(
-            search_alg=_Searcher(recorder, threads),
+            search_alg=_Searcher(recorder, threads, care, room),
             scheduler=_Scheduler(recorder),
             num_samples=-1,  # until the searcher has no more
-            max_concurrent_trials=slots,
             reuse_actors=True,
             trial_name_creator=_name,
             trial_dirname_creator=_name,
@@ -232,19 +233,19 @@ def run(recorder: Recorder, spec: StudySpec, slots: int, cpus: int) -> bool:
         run_config=tune.RunConfig(
             name="tune",
             storage_path=str(recorder.store.folder),
-            callbacks=[_Callback(recorder)],
-            failure_config=tune.FailureConfig(max_failures=RETRIES),
+            callbacks=[care],
+            failure_config=tune.FailureConfig(max_failures=spec.resources.retries),
             checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),  # TrialRun writes its own
             verbose=0,
         ),
     )
-    with _terminate_like_interrupt():
+    with room, _terminate_like_interrupt():
         tuner.fit()
     return recorder.finished
 
 
 def _quieten() -> None:
-    """Ray's warnings, and its paragraph about a dead worker, which ``_Callback`` says in a line."""
+    """Ray's warnings, and its paragraphs about dead workers and nodes, which ``Care`` says in a line."""
     for name in ("ray.tune", "ray.train", "ray"):
         logging.getLogger(name).setLevel(logging.ERROR)
     logging.getLogger("ray.tune.tune").setLevel(logging.CRITICAL)  # lists unfinished trials; the driver does
@@ -253,7 +254,7 @@ def _quieten() -> None:
         return
 
     def tell_the_rest(data: dict[str, Any], *args: Any, **kwargs: Any) -> None:
-        if not any("A worker died or was killed" in line for line in data["lines"]):
+        if not any(told in line for line in data["lines"] for told in TOLD):
             tell(data, *args, **kwargs)
 
     ray_worker.print_to_stdstream = tell_the_rest

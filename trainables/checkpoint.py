@@ -20,8 +20,9 @@ EVERY_S = 60.0  # at most this much training is lost with a process
 
 def atomically(path: Path, write: Callable[[Path], object]) -> None:
     """``write`` a file beside ``path``, then put it in its place; a crash leaves what was there before."""
-    # The process in the name: a worker that a dead driver left behind may still write the same state.
-    scratch = path.with_name(f"{path.name}.{os.getpid()}.part")
+    # Machine and process in the name: a worker that a dead driver left behind, or that was cut off, may still
+    # write the same state.
+    scratch = path.with_name(f"{path.name}.{os.uname().nodename}-{os.getpid()}.part")
     try:
         write(scratch)
         with scratch.open("rb") as file:

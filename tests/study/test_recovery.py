@@ -1,32 +1,44 @@
-"""A killed worker is replaced although every trial is shorter than a process takes to start."""
+"""Killed processes of Ray: slots recover, a retry does not wait in the queue, a dead head ends the study."""
 
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import shutil
 import signal
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from study.provenance import cores
 from tests.study.driver import Driver, rows
 
 
+@pytest.fixture
+def scratch() -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="st-", dir="/tmp"))  # pytest's folders are too deep for sockets
+    yield folder
+    Driver.end_all()
+    shutil.rmtree(folder)
+
+
+def training(driver: Driver) -> list[int]:
+    """Processes of trials."""
+    return [pid for pid, title in driver.processes().items() if "Trainable" in title or "TrialRun" in title]
+
+
 @pytest.mark.slow
-def test_two_slots_again_after_a_worker_was_killed(tmp_path: Path) -> None:
+def test_two_slots_again_after_a_worker_was_killed(tmp_path: Path, scratch: Path) -> None:
     """Ray's FIFO rule would drop the starting process whenever the other one is free, and go on with one."""
-    scratch = Path(tempfile.mkdtemp(prefix="st-", dir="/tmp"))  # pytest's folders are too deep for sockets
     argv = ["--name", "cut", "--trials", "24", "--epochs", "8", "--slots", "2", "--output", "out"]
     argv += ["--confirm", "0"]  # a confirmation waits for the last searched trial, with one slot idle
     driver = Driver(argv, tmp_path, scratch)
     folder = tmp_path / "out" / "cut"
     driver.until(lambda: rows(folder / "trials.jsonl"))
-    workers = [
-        pid for pid, title in driver.processes().items() if "Trainable" in title or "TrialRun" in title
-    ]
-    os.kill(workers[0], signal.SIGKILL)
+    os.kill(training(driver)[0], signal.SIGKILL)
     assert driver.wait() == 0, driver.output()
     lines = rows(folder / "trials.jsonl")
     killed = [line for line in lines if line["retries"]]
@@ -37,5 +49,43 @@ def test_two_slots_again_after_a_worker_was_killed(tmp_path: Path) -> None:
     overlaps = [second[0] < first[1] for first, second in itertools.pairwise(later)]
     assert len(overlaps) >= 10
     assert all(overlaps[len(overlaps) // 2 :])
-    assert driver.gone(set())
-    shutil.rmtree(scratch)
+    assert driver.gone()
+
+
+@pytest.mark.slow
+def test_a_retry_comes_before_new_trials(tmp_path: Path, scratch: Path) -> None:
+    """More slots than CPUs, so that a trial always waits: it gets the killed one's place, which is next."""
+    slots = cores() + 2
+    argv = ["--name", "queue", "--trials", "30", "--epochs", "8", "--slots", str(slots), "--output", "out"]
+    driver = Driver([*argv, "--confirm", "0"], tmp_path, scratch)
+    folder = tmp_path / "out" / "queue"
+    driver.until(lambda: len(rows(folder / "trials.jsonl")) >= 2)
+    asked = len(rows(folder / "asked.jsonl"))
+    os.kill(training(driver)[0], signal.SIGKILL)
+    assert driver.wait() == 0, driver.output()
+    lines = rows(folder / "trials.jsonl")
+    (killed,) = [at for at, line in enumerate(lines) if line["retries"]]
+    later = [line for line in lines[:killed] if line["number"] >= asked + 1]  # one may be asked meanwhile
+    assert later == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("supervised", [False, True])
+def test_a_dead_head_ends_the_study_in_order(supervised: bool, tmp_path: Path, scratch: Path) -> None:
+    argv = ["--name", "head", "--trials", "2", "--epochs", "12", "--output", "out", "--confirm", "0"]
+    driver = Driver([*argv, *(["--supervise"] if supervised else [])], tmp_path, scratch)
+    folder = tmp_path / "out" / "head"
+    driver.until(lambda: rows(folder / "trials.jsonl"))
+    (head,) = [pid for pid, title in driver.processes().items() if title.split()[0].endswith("/gcs_server")]
+    os.kill(head, signal.SIGKILL)
+    assert driver.wait() == (0 if supervised else 1), driver.output()
+    assert "the head of the cluster has not answered for" in driver.output()
+    assert "Go on with: python -m study.launch --resume head" in driver.output()
+    assert "Traceback" not in driver.output()
+    assert ("supervisor: the driver ended with status 1; going on in 1 s" in driver.output()) == supervised
+    assert json.loads((folder / "study.json").read_text())["state"] == (
+        "complete" if supervised else "interrupted"
+    )
+    assert (folder / "report.html").is_file()
+    assert driver.gone()
+    assert list(scratch.glob("spinetune-*")) == []

@@ -1,0 +1,142 @@
+"""What happens when something dies? Real processes, real kills, network namespaces for hosts.
+
+    python -m benchmarks.faults                 # all; about an hour
+    python -m benchmarks.faults cut gcs         # some; their rows of the results are replaced
+
+Each fault meets a study of 6 trainings of 15 epochs of a second (the digits net slowed down by sleeping) on a
+head and a worker with a slot each. Needs root; ``clock`` needs libfaketime (Debian: faketime). The namespaces
+are removed at the end, also after Ctrl-C, and at the next start after a kill.
+"""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import json
+import os
+import shlex
+import shutil
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from benchmarks.faults import cases, hosts, resources
+from benchmarks.faults.bench import Bench
+from study import provenance
+
+RESULTS = Path(__file__).parents[1] / "results"
+FAULTS: dict[str, Callable[[Bench], dict[str, Any]]] = {
+    function.__name__: function
+    for function in (
+        cases.trial_worker,
+        cases.worker_node,
+        cases.short_cut,
+        cases.cut,
+        cases.driver,
+        cases.local_driver,
+        cases.head_node,
+        cases.gcs,
+        cases.gcs_alone,
+        resources.storage_hangs,
+        resources.storage_refuses,
+        resources.disk_full,
+        resources.node_disk_full,
+        resources.memory_monitor,
+        resources.kernel_kills,
+        resources.allocation_fails,
+        cases.hang,
+        cases.stopped,
+        cases.late_node,
+        cases.clock,
+    )
+}
+SHOWN = {
+    "again_s": "affected trials run again after s",
+    "epochs_redone": "filed epochs trained again, by trial",
+    "trials_lost": "ended trials lost",
+    "states": "how the trials ended",
+    "exit": "exit",
+    "trial_processes_gone_s": "no trial's process s after the end",
+}
+
+
+def measure(name: str) -> dict[str, Any]:
+    """One fault, from an empty machine to an empty machine."""
+    work = Path(tempfile.mkdtemp(prefix="spf-", dir="/tmp"))
+    facts: dict[str, Any] = {"load": round(os.getloadavg()[0], 1), "date": time.strftime("%Y-%m-%d")}
+    facts["commit"] = provenance.commit()
+    began = time.monotonic()
+    try:
+        with hosts.net(work) as net:
+            shared = work / "shared"
+            shared.mkdir()
+            bench = Bench(net, shared)
+            try:
+                facts |= FAULTS[name](bench)
+            except Exception as error:
+                traceback.print_exc()
+                facts["problem"] = f"{type(error).__name__}: {error}"
+                facts["log"] = bench.log.read_text()[-5000:]
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    return facts | {"took_s": round(time.monotonic() - began)}
+
+
+def page(results: dict[str, Any]) -> str:
+    """The results as Markdown."""
+    faults = {name: results["faults"][name] for name in FAULTS if name in results["faults"]}
+    lines = ["`python -m benchmarks.faults`; n = 1 each. What the user saw follows the table.", ""]
+    lines += [f"| fault | {' | '.join(SHOWN.values())} | load |", "|---|" + "---:|" * (len(SHOWN) + 1)]
+    for name, facts in faults.items():
+        cells = [_cell(facts.get(key)) for key in SHOWN]
+        title = inspect.getdoc(FAULTS[name])
+        if "problem" in facts:
+            title = f"{title} (not measured: {facts['problem'].splitlines()[0]})"
+        lines.append(f"| {title} | {' | '.join(cells)} | {facts['load']} |")
+    for name, facts in faults.items():
+        rest = {
+            key: value
+            for key, value in facts.items()
+            if (key.endswith("_s") and key not in SHOWN) or key in ("errors", "folders_left", "affected")
+        }
+        lines += ["", f"**{inspect.getdoc(FAULTS[name])}** (`{name}`; {json.dumps(rest)})", "", "```text"]
+        lines += [*facts.get("said", facts.get("log", "").splitlines()[-12:]), "```"]
+    lines += ["", *(f"- {key}: {json.dumps(results[key])}" for key in ("machine", "versions"))]
+    commits = sorted({str(facts["commit"]) for facts in faults.values()})
+    return "\n".join([*lines, f"- commits: {', '.join(commits)}", ""])
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{count} {name}" for name, count in value.items())
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return "" if value is None else str(value)
+
+
+def main() -> int:
+    """Measure, and write the results after every fault."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.faults", description=__doc__.split("\n")[0])
+    parser.add_argument("fault", nargs="*", help=f"of {', '.join(FAULTS)} (default: all)")
+    given = parser.parse_args()
+    if unknown := [name for name in given.fault if name not in FAULTS]:
+        parser.error(f"no such fault: {', '.join(unknown)}; there are {', '.join(FAULTS)}")
+    path = RESULTS / "faults.json"
+    results = json.loads(path.read_text()) if path.exists() else {"faults": {}}
+    failed = 0
+    for name in given.fault or FAULTS:
+        results |= {"machine": provenance.machine(), "versions": provenance.versions()}
+        facts = results["faults"][name] = measure(name)
+        failed += "problem" in facts
+        print(shlex.quote(name), json.dumps(facts, indent=1), flush=True)
+        path.write_text(json.dumps(results, indent=1) + "\n")
+        (RESULTS / "faults.md").write_text(page(results))
+    return int(failed > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,83 @@
+"""Why a trial's process ended, and whether the trial goes on: decisions on plain values."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+MEMORY_RETRIES = 1  # a trial that ran out of memory does so again, unless its neighbours were the reason
+# Of Ray's memory monitor: what the node had in use and has in all.
+_IN_USE = re.compile(r"was ([\d.]+ ?[KMGT]?i?B) / ([\d.]+ ?[KMGT]?i?B)")
+_ALLOCATION = ("can't allocate memory", "out of memory", "unable to allocate", "alloc_failed")
+
+
+@dataclass(frozen=True)
+class Cause:
+    """Why a process ended: ``kind`` decides on retries, ``line`` is for people."""
+
+    kind: str  # process | node | memory | hang
+    line: str
+
+
+def out_of_memory(error: Exception) -> bool:
+    """Whether an exception says that no memory was left; torch raises RuntimeError on a CPU."""
+    text = str(error).lower()
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError) and any(mark in text for mark in _ALLOCATION)
+    )
+
+
+def cause(text: str, memory_mib: float | None = None) -> Cause:
+    """Read from what Ray says about a dead actor. ``memory_mib``: the most its process held at its last row.
+
+    The kernel's own out-of-memory killer leaves no trace but a SIGKILL: such a death counts as the process's,
+    and the number in its line is the hint.
+    """
+    held = f"; it held {memory_mib:.0f} MiB at its last epoch" if memory_mib else ""
+    if "MemoryError" in text:
+        said = next(line for line in reversed(text.splitlines()) if "MemoryError" in line)
+        told = said.partition("MemoryError")[2].strip(" :()")
+        return Cause("memory", f"out of memory ({told or 'no number'})")
+    if "low on memory" in text or "memory usage threshold" in text:
+        numbers = _IN_USE.search(text)
+        use = f", {numbers[1]} of {numbers[2]} in use" if numbers else ""
+        return Cause("memory", f"Ray killed its process because the node was out of memory{use}{held}")
+    if "node has died" in text or "node was terminated" in text or "node is dead" in text:
+        return Cause("node", "its node died, or was cut off")
+    if "unavailable" in text:  # the connection broke: process or node, nobody knows yet
+        return Cause("process", f"its process or node died{held}")
+    return Cause("process", f"its process died{held}")
+
+
+@dataclass
+class Allowance:
+    """How often a trial may fail, in terms of Ray Tune, which counts failures and has a maximum.
+
+    What counts is failures without a new epoch in between: a trial of a day on nodes that come and go fails
+    more than ``retries`` times, and gets on nonetheless.
+    """
+
+    retries: int
+    since: int = 0  # failures up to the last new epoch
+    most: int = 0
+
+    def __post_init__(self) -> None:
+        self.most = self.since + self.retries
+
+    def progressed(self, failures: int) -> int:
+        """The new maximum after an epoch that was not known before."""
+        self.since, self.most = failures, failures + self.retries
+        return self.most
+
+    def failed(self, kind: str) -> int:
+        """The new maximum after a failure of this kind."""
+        if kind == "memory":
+            self.most = min(self.most, self.since + MEMORY_RETRIES)
+        return self.most
+
+
+def verdict(causes: list[Cause], epoch: int) -> str:
+    """What is filed as the reason of a trial that failed for good: its last failures, without progress."""
+    lines = [one.line for one in causes] or ["its process died"]
+    times = f", {len(lines)} times" if len(lines) > 1 else ""
+    return f"in epoch {epoch + 1}{times}: {lines[-1]}"

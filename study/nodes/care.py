@@ -1,0 +1,122 @@
+"""What happens to the processes of trials, told to the recorder; those that hang are killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import ray
+from ray import tune
+
+from study.failing import Allowance, Cause, cause, verdict
+from study.watchdog import Watchdog
+
+if TYPE_CHECKING:
+    from study.record import Recorder
+
+
+class Care(tune.Callback):
+    """Reports to the recorder: rows, retries, ends. Decides with ``study.failing`` who is tried again.
+
+    Ray Tune counts a trial's failures and compares them with its ``max_failures`` when one happens; that is
+    set here beforehand.
+    """
+
+    def __init__(self, recorder: Recorder, retries: int) -> None:
+        self.recorder, self.retries = recorder, retries
+        self.broken: dict[int, str] = {}
+        self.waiting: set[int] = set()  # for a process, after a failure
+        self.watchdog = Watchdog()
+        self._allowances: dict[int, Allowance] = {}
+        self._causes: dict[int, list[Cause]] = {}  # since the last new epoch
+        self._hangs: dict[int, Cause] = {}
+        self._memory_mib: dict[int, float] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Of use in this process alone; Tune pickles callbacks."""
+        return {}
+
+    def on_step_begin(self, iteration: int, trials: list[Any], **info: Any) -> None:
+        self.watchdog.tick(time.monotonic())
+        for number, (silent_s, longest_s) in self.watchdog.hung().items():
+            trial = next(one for one in trials if one.config["number"] == number)
+            said = f"no epoch for {silent_s:.0f} s, the longest before took {longest_s:.0f} s: it hangs"
+            self._hangs[number] = Cause("hang", f"{said}; its process was killed")
+            actor = trial.temporary_state.ray_actor
+            if actor is not None:
+                ray.kill(actor)
+
+    def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        number = trial.config["number"]
+        self.waiting.discard(number)
+        self.watchdog.started(number)
+        if number not in self._allowances:
+            self._allowances[number] = Allowance(self.retries)
+
+    def on_trial_result(
+        self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
+    ) -> None:
+        number = trial.config["number"]
+        self._memory_mib[number] = result.get("memory_mib", 0.0)
+        if result.get("broken"):
+            self.broken[number] = result["reason"]
+        elif "epoch" in result:
+            self.watchdog.row(number)
+            if result["epoch"] > self.recorder.filed(number):
+                self._causes.pop(number, None)
+                trial.max_failures = self._allowances[number].progressed(trial.num_failures)
+            self.recorder.row(number, result)
+        self._end_if_broken()
+
+    def on_trial_recover(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        number = trial.config["number"]
+        why = self._failed(trial)
+        allowance = self._allowances.setdefault(number, Allowance(self.retries))
+        trial.max_failures = allowance.failed(why.kind)
+        self.waiting.add(number)
+        self.watchdog.paused(number)
+        self.recorder.retry(number)
+        # Plain print: the display of a terminal lets it through.
+        print(f"#{number}: {why.line}; it goes on from its last checkpoint", flush=True)
+
+    def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        number = trial.config["number"]
+        self.recorder.end(number, error=self.broken.pop(number, None))
+        self._forget(number)
+        self._end_if_broken()
+
+    def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        number = trial.config["number"]
+        self._failed(trial)
+        self.recorder.end(number, error=verdict(self._causes[number], self.recorder.filed(number)))
+        self._forget(number)
+        self._end_if_broken()
+
+    def _failed(self, trial: Any) -> Cause:
+        number = trial.config["number"]
+        why = self._hangs.pop(number, None) or cause(_last_error(trial), self._memory_mib.get(number))
+        self._causes.setdefault(number, []).append(why)
+        return why
+
+    def _forget(self, number: int) -> None:
+        self.waiting.discard(number)
+        self.watchdog.ended(number)
+        for known in (self._allowances, self._causes, self._hangs, self._memory_mib):
+            known.pop(number, None)
+
+    def _end_if_broken(self) -> None:
+        """A disk that takes no more ends the study as Ctrl-C does."""
+        if self.recorder.broken:
+            os.kill(os.getpid(), signal.SIGUSR1)
+
+
+def _last_error(trial: Any) -> str:
+    """What Tune has just written about the trial; ``get_error`` reads an older copy in the study folder."""
+    try:
+        text = Path(trial.error_file).read_text(errors="replace")
+    except (OSError, TypeError):
+        return ""
+    return text.rpartition("Failure # ")[2]

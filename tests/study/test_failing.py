@@ -1,0 +1,82 @@
+"""Who is tried again, and what is said about it; texts are those of Ray 2.60."""
+
+from __future__ import annotations
+
+import pytest
+
+from study.failing import Allowance, Cause, cause, out_of_memory, verdict
+
+KILLED = """The actor died unexpectedly before finishing this task.
+The actor is dead because its worker process has died. Worker exit type: SYSTEM_ERROR Worker exit detail: \
+Worker unexpectedly exits with a connection error code 2. End of file. There are some potential root causes. \
+(1) The process is killed by SIGKILL by OOM killer due to high memory usage."""
+MONITOR = """Task was killed due to the node running low on memory.
+Memory on the node (IP: 127.0.0.1, ID: 52c1) where the task (actor ID: 2d, name=TrialRun.__init__, pid=4713) \
+was running was 22.51GB / 23.54GB (0.956), which exceeds the memory usage threshold of 0.95."""
+NODE = "The actor died because its node has died. Node Id: ab. the actor's node was terminated unexpectedly"
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "says"),
+    [
+        (KILLED, "process", "its process died; it held 812 MiB at its last epoch"),
+        (MONITOR, "memory", "22.51GB of 23.54GB in use; it held 812 MiB"),
+        (NODE, "node", "its node died, or was cut off"),
+        ("ray::step()\nMemoryError: no 8 GiB; the process held 900 MiB at most", "memory", "900 MiB at most"),
+        ("", "process", "its process died"),
+    ],
+)
+def test_cause(text: str, kind: str, says: str) -> None:
+    found = cause(text, 812.0)
+    assert found.kind == kind
+    assert says in found.line
+    assert "\n" not in found.line
+
+
+def test_exceptions_that_speak_of_memory() -> None:
+    assert out_of_memory(MemoryError())
+    assert out_of_memory(
+        RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory")
+    )
+    assert out_of_memory(RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB"))
+    assert not out_of_memory(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
+    assert not out_of_memory(ValueError("out of memory"))
+
+
+def failures(retries: int, story: str) -> int:
+    """Failures until Tune gives the trial up: 'p' process, 'm' memory, 'e' a new epoch; then 'p' forever."""
+    allowance, count, most = Allowance(retries), 0, retries
+    for event in story + "p" * 100:
+        if event == "e":
+            most = allowance.progressed(count)
+            continue
+        count += 1
+        if count > most:  # as ray.tune.experiment.Trial.should_recover
+            return count
+        most = allowance.failed({"p": "process", "m": "memory"}[event])
+    raise AssertionError("never given up")
+
+
+@pytest.mark.parametrize(
+    ("retries", "story", "count"),
+    [
+        (3, "", 4),  # three retries
+        (0, "", 1),
+        (3, "ppe", 6),  # an epoch: three retries again
+        (3, "ppp" + "eppp" * 5, 19),
+        (3, "m", 2),  # memory: tried once more
+        (3, "mm", 2),
+        (3, "pm", 3),
+        (3, "mem", 3),  # it got on in between
+        (0, "m", 1),
+        (1, "em", 2),
+    ],
+)
+def test_allowance(retries: int, story: str, count: int) -> None:
+    assert failures(retries, story) == count
+
+
+def test_verdict() -> None:
+    memory = Cause("memory", "out of memory (8 GiB)")
+    assert verdict([memory, memory], 6) == "in epoch 7, 2 times: out of memory (8 GiB)"
+    assert verdict([], 0) == "in epoch 1: its process died"
