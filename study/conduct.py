@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import errno
 import json
+import math
 import shlex
 import subprocess
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
-from study import cluster, harvest, identity, live, provenance
+from study import cluster, harvest, identity, live, provenance, resources, shared, storage
 from study.agenda import Agenda
 from study.console import Display, describe, headline
+from study.mirror import TakenError
 from study.outcome import Outcome
 from study.record import Recorder
 from study.search import Search
@@ -39,52 +41,104 @@ def conduct(spec: StudySpec, address: str | None, command: str, console: Console
     interrupted one.
     """
     started = time.perf_counter()
-    with ThreadPoolExecutor(1) as beside, ExitStack() as stack:
-        if resume:  # before anything starts: a study that is running is not disturbed
-            with _writing(spec):
-                stack.enter_context(held(spec.folder))
-        description = beside.submit(_description, spec, command)  # 3 s of work while Ray's processes start
-        cpus = stack.enter_context(cluster.running(address))
-        from study import tuning  # imports Ray, which reads its environment then: not before it is set
 
-        # The folder is made when Ray is up and the parts of a run are there: a failure leaves nothing.
-        described = description.result()
-        with _writing(spec):
-            if not resume:
-                stack.enter_context(held(spec.folder))
-                if (spec.folder / "study.json").exists():  # another launch was quicker, and has ended already
-                    raise ConfigError([f"study folder {spec.folder} exists already; choose another --name"])
-            store = stack.enter_context(closing(Store(spec.folder)))
-            before = store.load() if resume else {}
-            if not resume:  # first: a folder without it is no study
-                store.update(**described, state="running")
-            asked, ended = store.asked.read(), store.trials.read()
-            search = Search(spec, store.folder / "optuna.db", asked, ended, before.get("sampler"))
-            agenda = Agenda(spec, search, asked, ended)
-            stack.callback(agenda.close)
-            kept = {key: before[key] for key in ("created_at", "timings", "sampler", "code") if key in before}
-            store.update(**described | kept, state="running")
-        recorder = Recorder(agenda, store)
-        slots = tuning.slots(spec, cpus)
-        for notice in [*search.notices, *store.notices]:
-            console.print(notice, style="yellow", highlight=False, soft_wrap=True)
-        startup_s = time.perf_counter() - started
-        try:
-            with Display(recorder, slots, console), live.LiveReport(recorder, spec.folder):
-                tuning.run(recorder, spec, slots, cpus)
-        except OSError as error:  # Tune keeps files of its own in the study folder
-            if error.errno not in FULL:
-                raise
-            recorder.broken = recorder.broken or error
-        search_s = time.perf_counter() - started - startup_s
-        if recorder.broken is None:
+    def tell(text: str) -> None:
+        console.print(text, style="yellow", highlight=False, soft_wrap=True)
+
+    with ExitStack() as outer:
+        with ThreadPoolExecutor(1) as beside, ExitStack() as stack:
+            if resume:  # before anything starts: a study that is running is not disturbed
+                with _writing(spec):
+                    shared.bring(spec, tell)
+                    stack.enter_context(held(spec.folder))
+            description = beside.submit(
+                _description, spec, command
+            )  # 3 s of work while Ray's processes start
+            stack.enter_context(cluster.running(address))
+            # These import Ray, which reads its environment then: not before it is set.
+            from study import tuning
+            from study.nodes import probe
+            from study.nodes.storage import Newcomers
+
+            # The folder is made when Ray is up and the parts of a run are there: a failure leaves nothing.
+            described = description.result()
+            found = probe.nodes()
+            share = _share(spec, described, found)
+            shared.seen_by_all(spec, alone=len(found) == 1)
+            with _writing(spec):
+                if not resume:
+                    stack.enter_context(held(spec.folder))
+                    if (spec.folder / "study.json").exists():  # another launch was quicker, and has ended
+                        exists = f"study folder {spec.folder} exists already; choose another --name"
+                        raise ConfigError([exists])
+                place = shared.Shared(spec, outer, tell)
+                store = stack.enter_context(closing(Store(spec.folder, place.checkpoints())))
+                before = store.load() if resume else {}
+                if not resume:  # first: a folder without it is no study
+                    store.update(**described, state="running")
+                place.attach(store, outer)
+                asked, ended = store.asked.read(), store.trials.read()
+                search = Search(spec, store.folder / "optuna.db", asked, ended, before.get("sampler"))
+                agenda = Agenda(spec, search, asked, ended)
+                stack.callback(agenda.close)
+                kept = ("created_at", "timings", "sampler", "code")
+                store.update(
+                    **described | {key: before[key] for key in kept if key in before}, state="running"
+                )
+            recorder = Recorder(agenda, store)
+            for notice in [*search.notices, *store.notices]:
+                tell(notice)
+            startup_s = time.perf_counter() - started
             try:
-                _file(recorder, slots, startup_s, search_s, before.get("timings"), console)
-            except OSError as error:  # a full disk: the networks are larger than all that was filed before
-                recorder.broken = error
-        # While Ray shuts down:
-        report = _start_report(spec) if recorder.ended and not recorder.broken else None
-    return _conclude(spec, recorder, report, console)
+                with (
+                    Display(recorder, share.slots, console),
+                    live.LiveReport(recorder, spec.folder),
+                    Newcomers(spec.place or str(spec.folder), tell) if address else nullcontext(),
+                ):
+                    tuning.run(recorder, share, place.tune)
+            except OSError as error:  # Tune keeps files of its own in the study folder
+                if error.errno not in FULL:
+                    raise
+                recorder.broken = recorder.broken or error
+            search_s = time.perf_counter() - started - startup_s
+            if recorder.broken is None:
+                try:
+                    times = (startup_s, search_s, before.get("timings"))
+                    store.patiently(lambda: _file(recorder, share.slots, *times, console))
+                except (
+                    OSError
+                ) as error:  # a full disk: the networks are larger than all that was filed before
+                    recorder.broken = error
+            # While Ray shuts down:
+            report = _start_report(spec) if recorder.ended and not recorder.broken else None
+        status = _conclude(spec, recorder, report, console)
+        if behind := place.finish(complete=recorder.finished):
+            tell(behind)
+            status = status or 1
+        return status
+
+
+def _share(spec: StudySpec, described: dict[str, Any], nodes: list[resources.Node]) -> resources.Share:
+    """What each trial gets, measured where that can change the answer; ConfigError where none fits."""
+    from study.nodes import probe
+
+    asked, train = spec.resources, spec.train
+    parts, network = dataset(train), described["network"]
+    values = math.prod(parts.shape) * (train.timesteps if parts.temporal else 1)
+    guess_mib = resources.estimate_mib(
+        network["prunable_weights"],
+        network["neurons"],
+        train.timesteps,
+        train.batch_size,
+        4 * values * (len(parts.train) + len(parts.val)),
+    )
+    share = resources.decide(asked, train.threads, train.device, nodes)  # what cannot fit is not measured
+    if resources.needs_probe(asked, train.threads, train.device, nodes, guess_mib):
+        gpu = resources.wants_gpu(asked, train.device, nodes)
+        config = train.model_copy(update={"threads": train.threads or share.threads})
+        measured = probe.measure(config, nodes, gpu)
+        share = resources.decide(asked, train.threads, train.device, nodes, measured)
+    return share
 
 
 @contextmanager
@@ -195,6 +249,11 @@ def _conclude(
     again = f"python -m study.launch --resume {spec.name}"
     if spec.folder.parent != Path("studies").absolute():
         again += f" --output {shlex.quote(spec.resources.output)}"
+    if spec.place:
+        again += f" --storage {shlex.quote(storage.absolute(spec.resources.storage))}"
+    if isinstance(recorder.broken, TakenError):
+        say(f"{recorder.broken.strerror}; this launch ends")
+        return 1
     if recorder.broken is not None:
         say(f"{spec.folder} takes no more ({recorder.broken.strerror}); what is filed is safe")
         say(f"make room and go on with: {again}")

@@ -11,22 +11,23 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import ray
 from ray import tune
 from ray._private import worker as ray_worker
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
-from trainables import checkpoint, train
+from study import storage
+from trainables import train
 from trainables.config import TrainConfig
 from trainables.errors import ConfigError
 
 if TYPE_CHECKING:  # worker processes import this file and need no Optuna
     from study.record import Recorder
-    from study.spec import StudySpec
+    from study.resources import Share
 
 RETRIES = 3  # of a trial whose process died, from its last checkpoint
 SAVING_SHARE = 50  # a trial trains at least this many times as long as it saves
+RETRY_S = 30.0  # of a save that failed, at most
 
 
 class TrialRun(tune.Trainable):
@@ -45,6 +46,7 @@ class TrialRun(tune.Trainable):
         self._saved_at = time.monotonic()
         self._save_s = 0.0
         self._unsaved = False
+        self._refused = 0  # attempts to save, in a row
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Take over the next trial."""
@@ -82,7 +84,7 @@ class TrialRun(tune.Trainable):
             # Silent trials are the study's to stop: reference arms run on, others count as stopped.
             run = train.Training(config, end_silent=False)
             try:
-                state = checkpoint.load(Path(self.config["checkpoint"]))
+                state = storage.patiently(lambda: storage.load(self.config["checkpoint"]))
                 run.load_state_dict(state)
                 self._rows = state["rows"]
                 self._again = [row for row in self._rows if row["epoch"] > self.config["filed"]]
@@ -94,15 +96,26 @@ class TrialRun(tune.Trainable):
         return self._run
 
     def _save(self) -> None:
-        """Write the whole state of the training, and its rows. A full disk is no reason to end a trial."""
+        """Write the whole state of the training, and its rows.
+
+        A full disk or storage that is gone is no reason to end a trial: the next epoch tries again, the last
+        one until the storage is back.
+        """
         if self._run is None:
             return
         started = time.monotonic()
-        with contextlib.suppress(OSError):
-            checkpoint.save(self._run.state_dict() | {"rows": self._rows}, Path(self.config["checkpoint"]))
+        state = self._run.state_dict() | {"rows": self._rows}
+        patience_s = storage.PATIENCE_S if self._run.done else 0.0
+        try:
+            storage.patiently(lambda: storage.save(state, self.config["checkpoint"]), patience_s)
             self._unsaved = False
+            self._refused = 0
+        except OSError:
+            self._refused += 1
         self._saved_at = time.monotonic()
         self._save_s = self._saved_at - started
+        if self._refused:  # by the clock: an attempt that a store's client has waited out took long
+            self._save_s = min(2.0**self._refused, RETRY_S) / SAVING_SHARE
 
 
 class _Searcher(Searcher):
@@ -127,7 +140,7 @@ class _Searcher(Searcher):
         return {
             "number": number,
             "train": config.model_dump(mode="json"),
-            "checkpoint": str(self.recorder.store.checkpoint(number)),
+            "checkpoint": self.recorder.store.checkpoint(number),
             "filed": self.recorder.filed(number),
         }
 
@@ -201,35 +214,29 @@ class _Callback(tune.Callback):
         self.recorder.end(trial.config["number"], error=lines[-1].strip())
 
 
-def slots(spec: StudySpec, cpus: int) -> int:
-    """Trials at once: what the spec says, else as many as the CPUs (and GPUs) hold."""
-    if spec.resources.slots:
-        return spec.resources.slots
-    fit = cpus // max(1, spec.train.threads)
-    if spec.resources.gpus_per_trial:
-        fit = min(fit, int(ray.cluster_resources().get("GPU", 0) / spec.resources.gpus_per_trial))
-    return max(1, fit)
+def run(recorder: Recorder, share: Share, folder: Path) -> bool:
+    """Run trials until the budget is spent (True) or a signal ends it (False). Failed trials are results.
 
-
-def run(recorder: Recorder, spec: StudySpec, slots: int, cpus: int) -> bool:
-    """Run trials until the budget is spent (True) or a signal ends it (False). Failed trials are results."""
+    ``folder``: where Tune keeps files of its own. They are written for nobody and never read.
+    """
     _quieten()
-    threads = spec.train.threads or max(1, cpus // slots)
-    needs = {"cpu": threads, "gpu": spec.resources.gpus_per_trial}
+    needs = {"cpu": share.cpus, "gpu": share.gpus}
+    if share.memory_mib:
+        needs["memory"] = share.memory_mib * 2**20
     tuner = tune.Tuner(
         tune.with_resources(TrialRun, needs),
         tune_config=tune.TuneConfig(
-            search_alg=_Searcher(recorder, threads),
+            search_alg=_Searcher(recorder, recorder.agenda.spec.train.threads or share.threads),
             scheduler=_Scheduler(recorder),
             num_samples=-1,  # until the searcher has no more
-            max_concurrent_trials=slots,
+            max_concurrent_trials=share.slots,
             reuse_actors=True,
             trial_name_creator=_name,
             trial_dirname_creator=_name,
         ),
         run_config=tune.RunConfig(
             name="tune",
-            storage_path=str(recorder.store.folder),
+            storage_path=str(folder),
             callbacks=[_Callback(recorder)],
             failure_config=tune.FailureConfig(max_failures=RETRIES),
             checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),  # TrialRun writes its own
