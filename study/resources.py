@@ -109,7 +109,7 @@ def decide(
     |------------|--------------------|---------------------------------------------------------------------|
     | CPUs       | a number           | that number                                                         |
     |            | auto, threads > 0  | its threads                                                         |
-    |            | auto, slots > 0    | CPUs of all nodes / slots, whole, at least 1, at most a node's      |
+    |            | auto, slots > 0    | the most that lets so many run at once, whole, at least 1           |
     |            | auto               | 1                                                                   |
     | GPUs       | a number           | that number                                                         |
     |            | auto, on CPUs      | 0                                                                   |
@@ -152,9 +152,11 @@ def _cpus(asked: Resources, threads: int, nodes: Sequence[Node]) -> float:
         return float(threads)
     if not asked.slots or asked.grows:
         return 1.0
-    most = max((node.cpus for node in nodes), default=1)
     share = sum(node.cpus for node in nodes) // asked.slots
-    return max(1.0, min(share, most))
+    for cpus in range(int(share), 1, -1):
+        if sum(node.cpus // cpus for node in nodes) >= asked.slots:
+            return float(cpus)
+    return 1.0
 
 
 def _gpus_asked(asked: Resources) -> float:

@@ -31,7 +31,7 @@ def share(
         ({}, 4, 5, 4, 4),  # 1 + 4
         ({}, 3, 6, 3, 3),  # 1 + 5
         ({"slots": 1}, 0, 1, 16, 16),  # not 20: a trial runs on one node
-        ({"slots": 4}, 0, 4, 5, 5),
+        ({"slots": 4}, 0, 4, 4, 4),  # not 5: the small node would hold none
         ({"slots": 100}, 0, 20, 1, 1),
         ({"cpus_per_trial": 0.5}, 0, 40, 0.5, 1),
         ({"cpus_per_trial": 2.5}, 0, 7, 2.5, 2),  # 1 + 6
@@ -39,9 +39,6 @@ def share(
 )
 def test_cpus(asked: dict[str, Any], threads: int, slots: int, cpus: float, each: int) -> None:
     found = share([SMALL, LARGE], threads=threads, **asked)
-    if asked == {"slots": 4}:  # five CPUs each: the small node holds none
-        assert (found.slots, found.cpus) == (3, 5)
-        return
     assert (found.slots, found.cpus, found.gpus, found.memory_mib) == (slots, cpus, 0, 0)
     assert found.threads == each
 
@@ -95,13 +92,13 @@ def test_parts_of_a_gpu_do_not_add_up_over_two() -> None:
     [
         (
             {"cpus_per_trial": 32},
-            "resources: a trial asks 32 CPUs, 0 GPUs; a (10.0.0.1) has 4 CPUs, 0 GPUs, 8.0 GiB; b (10.0.0.2) has "
-            "16 CPUs, 0 GPUs, 64.0 GiB; nearest valid: --cpus-per-trial 16",
+            "resources: a trial asks 32 CPUs, 0 GPUs; a (10.0.0.1) has 4 CPUs, 0 GPUs, 8.0 GiB; b (10.0.0.2) "
+            "has 16 CPUs, 0 GPUs, 64.0 GiB; nearest valid: --cpus-per-trial 16",
         ),
         (
             {"gpus_per_trial": 1, "memory_gib_per_trial": 70},
-            "resources: a trial asks 1 CPUs, 1 GPUs, 70.0 GiB of memory; a (10.0.0.1) has 4 CPUs, 0 GPUs, 8.0 GiB; "
-            "b (10.0.0.2) has 16 CPUs, 0 GPUs, 64.0 GiB; nearest valid: --gpus-per-trial 0 "
+            "resources: a trial asks 1 CPUs, 1 GPUs, 70.0 GiB of memory; a (10.0.0.1) has 4 CPUs, 0 GPUs, "
+            "8.0 GiB; b (10.0.0.2) has 16 CPUs, 0 GPUs, 64.0 GiB; nearest valid: --gpus-per-trial 0 "
             "--memory-gib-per-trial 64",
         ),
     ],
