@@ -24,7 +24,7 @@ HEAD, OTHER = "127.0.0.2", "127.0.0.3"
 
 
 class Cluster:
-    """``blind``: a folder that is another one, empty, on the second node. Processes are ended by their ids."""
+    """``blind``: a folder that is another one, empty, on the second node. Ended by process ids."""
 
     def __init__(self, scratch: Path, blind: Path, gpus: int) -> None:
         with socket.socket() as probe:
@@ -42,10 +42,10 @@ class Cluster:
         }
         self.address = f"{HEAD}:{port}"
         self.nodes: list[subprocess.Popen[bytes]] = []
-        ray = shutil.which("ray") or str(Path(sys.executable).with_name("ray"))
+        ray = [sys.executable, "-m", "ray.scripts.scripts"]
         common = ["--num-cpus=2", f"--num-gpus={gpus}", "--object-store-memory=80000000", "--block"]
         head = [
-            ray,
+            *ray,
             "start",
             "--head",
             f"--node-ip-address={HEAD}",
@@ -53,7 +53,7 @@ class Cluster:
             "--include-dashboard=false",
         ]
         self._start([*head, f"--temp-dir={scratch}", *common])
-        other = [ray, "start", f"--address={self.address}", f"--node-ip-address={OTHER}", *common]
+        other = [*ray, "start", f"--address={self.address}", f"--node-ip-address={OTHER}", *common]
         hidden = f'mount -t tmpfs none {blind} && exec "$@"'
         self._start(["unshare", "--mount", "--propagation=private", "sh", "-c", hidden, "sh", *other])
 
