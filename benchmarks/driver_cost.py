@@ -27,6 +27,7 @@ import numpy as np
 from study import cluster, provenance
 from study.agenda import Agenda
 from study.record import Recorder
+from study.resources import Share
 from study.search import Search
 from study.spec import StudySpec
 from study.store import Store
@@ -98,7 +99,7 @@ def study(trials: int, sampler: str, folder: Path, slots: int) -> dict[str, Any]
         recorder = Recorder(agenda, store)
         suggest_s, tell_s = timed(agenda.search, "suggest"), timed(recorder, "end")
         started = time.perf_counter()
-        tuning.run(recorder, spec, slots, slots)
+        tuning.run(recorder, Share(slots, 1, 0, 0, "one CPU each"), spec.folder)
         wall_s = time.perf_counter() - started
         assert recorder.finished
         assert len(recorder.ended) == trials + len(agenda.search.references)

@@ -103,6 +103,7 @@ def measure(setting: dict[str, Any], scratch: Path) -> dict[str, Any]:
     from study import tuning
     from study.agenda import Agenda
     from study.record import Recorder
+from study.resources import Share
     from study.search import Search
     from study.spec import StudySpec
     from study.store import Store
@@ -138,7 +139,7 @@ def measure(setting: dict[str, Any], scratch: Path) -> dict[str, Any]:
                 memory: list[float] = []
                 recorder.on_change = lambda: _once(memory, recorder, trials // 2)
                 started, main_s, all_s = time.time(), time.thread_time(), time.process_time()
-                tuning.run(recorder, spec, slots, cpus)
+                tuning.run(recorder, Share(slots, 1, 0, 0, "one CPU each"), spec.folder)
                 wall_s = time.time() - started
                 main_s, all_s = time.thread_time() - main_s, time.process_time() - all_s
                 assert recorder.finished

@@ -3,111 +3,149 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
-import shlex
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing, contextmanager, suppress
-from pathlib import Path
-from typing import Any
+from contextlib import ExitStack, closing, contextmanager, nullcontext, suppress
+from dataclasses import dataclass
 
 from rich.console import Console
 
-from study import cluster, harvest, identity, live, provenance
+from study import beginning, cluster, ending, live, shared
 from study.agenda import Agenda
-from study.console import Display, describe, headline
+from study.console import Display
 from study.nodes import headwatch
-from study.outcome import Outcome
 from study.record import Recorder
+from study.resources import Share
 from study.search import Search
-from study.space import space_hash
 from study.spec import StudySpec
-from study.store import FORMAT, Store, held
-from trainables import cost, machine, metrics, neurons
-from trainables.assembly import dataset, pruned_network
+from study.store import Store, held
 from trainables.errors import ConfigError
 
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO}  # a disk takes no more
-INTERRUPTED = 130  # exit status, as shells give it for Ctrl-C
+KEPT = ("created_at", "timings", "sampler", "code")  # entries of study.json that a resumed study keeps
 
 
 def conduct(spec: StudySpec, address: str | None, command: str, console: Console, *, resume: bool) -> int:
     """Run or resume the study; leaves a readable folder and a report however it ends.
 
-    Returns 0 for a complete study, 1 where the report could not be made or the disk took no more, 130 for an
-    interrupted one.
+    Returns 0 for a complete study, 1 where the report could not be made, the disk took no more or the head of
+    the cluster was lost, 130 for an interrupted one.
     """
     started = time.perf_counter()
-    with ThreadPoolExecutor(1) as beside, ExitStack() as stack:
-        if resume:  # before anything starts: a study that is running is not disturbed
+
+    def tell(text: str) -> None:
+        console.print(text, style="yellow", highlight=False, soft_wrap=True)
+
+    with ExitStack() as outer:
+        with ThreadPoolExecutor(1) as beside, ExitStack() as stack:
+            if resume:  # before anything starts: a study that is running is not disturbed
+                with _writing(spec):
+                    shared.bring(spec, tell)
+                    stack.enter_context(held(spec.folder))
+            # 3 s of work while Ray's processes start
+            description = beside.submit(beginning.description, spec, command)
+            stack.enter_context(cluster.running(address))
+            from study.nodes import probe  # imports Ray, which reads its environment then: not before
+
+            # The folder is made when Ray is up and the parts of a run are there: a failure leaves nothing.
+            described = description.result()
+            nodes = probe.nodes()
+            share = beginning.share(spec, described, nodes)
+            shared.seen_by_all(spec, alone=len(nodes) == 1)
             with _writing(spec):
-                stack.enter_context(held(spec.folder))
-        description = beside.submit(_description, spec, command)  # 3 s of work while Ray's processes start
-        cpus = stack.enter_context(cluster.running(address))
-        from study import tuning  # imports Ray, which reads its environment then: not before it is set
+                if not resume:
+                    stack.enter_context(held(spec.folder))
+                    if (spec.folder / "study.json").exists():  # another launch was quicker, and has ended
+                        exists = f"study folder {spec.folder} exists already; choose another --name"
+                        raise ConfigError([exists])
+                place = shared.Shared(spec, outer, tell)
+                store = stack.enter_context(closing(Store(spec.folder, place.checkpoints())))
+                before = store.load() if resume else {}
+                if not resume:  # first: a folder without it is no study
+                    store.update(**described, state="running")
+                place.attach(store, outer)
+                asked, ended = store.asked.read(), store.trials.read()
+                search = Search(spec, store.folder / "optuna.db", asked, ended, before.get("sampler"))
+                agenda = Agenda(spec, search, asked, ended)
+                stack.callback(agenda.close)
+                kept = {key: before[key] for key in KEPT if key in before}
+                store.update(**described | kept, state="running")
+            for notice in [*search.notices, *store.notices]:
+                tell(notice)
+            run = _Run(spec, Recorder(agenda, store), share, console, started, before.get("timings"))
+            report = run.go(place, address, tell)
+        status = ending.conclude(spec, run.recorder, report, console)
+        if behind := place.finish(complete=run.recorder.finished):
+            tell(behind)
+            status = status or 1
+        return status
 
-        # The folder is made when Ray is up and the parts of a run are there: a failure leaves nothing.
-        described = description.result()
-        with _writing(spec):
-            if not resume:
-                stack.enter_context(held(spec.folder))
-                if (spec.folder / "study.json").exists():  # another launch was quicker, and has ended already
-                    raise ConfigError([f"study folder {spec.folder} exists already; choose another --name"])
-            store = stack.enter_context(closing(Store(spec.folder)))
-            before = store.load() if resume else {}
-            if not resume:  # first: a folder without it is no study
-                store.update(**described, state="running")
-            asked, ended = store.asked.read(), store.trials.read()
-            search = Search(spec, store.folder / "optuna.db", asked, ended, before.get("sampler"))
-            agenda = Agenda(spec, search, asked, ended)
-            stack.callback(agenda.close)
-            kept = {key: before[key] for key in ("created_at", "timings", "sampler", "code") if key in before}
-            store.update(**described | kept, state="running")
-        recorder = Recorder(agenda, store)
-        slots = tuning.slots(spec, cpus)
-        for notice in [*search.notices, *store.notices]:
-            console.print(notice, style="yellow", highlight=False, soft_wrap=True)
-        startup_s = time.perf_counter() - started
+
+@dataclass
+class _Run:
+    """The part of a launch in which trials run."""
+
+    spec: StudySpec
+    recorder: Recorder
+    share: Share
+    console: Console
+    started: float
+    earlier: dict[str, float] | None  # times of the launches before
+    startup_s: float = 0.0
+
+    def go(
+        self, place: shared.Shared, address: str | None, tell: shared.Tell
+    ) -> subprocess.Popen[bytes] | None:
+        """Run the trials and file what the study knows then; the report, which is being made."""
+        from study import tuning
+        from study.nodes.storage import Newcomers
+
+        spec, recorder = self.spec, self.recorder
+        self.startup_s = time.perf_counter() - self.started
         patience_s = headwatch.LOCAL_S if address is None else headwatch.CLUSTER_S
-
-        def lost(silent_s: float) -> None:
-            """End the study from a thread: the main one waits for the head, and Ray's exit would, too."""
-            recorder.broken = headwatch.HeadLostError(
-                f"the head of the cluster has not answered for {silent_s:.0f} s"
-            )
-            page.__exit__(None, None, None)
-            display.__exit__(None, None, None)
-            with suppress(OSError):
-                lasted_s = time.perf_counter() - started - startup_s
-                _file(recorder, slots, startup_s, lasted_s, before.get("timings"), console)
-            status = _conclude(spec, recorder, _start_report(spec) if recorder.ended else None, console)
-            sys.stdout.flush()
-            os._exit(status)  # of a local Ray the warden ends what still runs
-
+        shown = ExitStack()
         try:
             with (
-                Display(recorder, slots, console) as display,
-                live.LiveReport(recorder, spec.folder) as page,
-                headwatch.HeadWatch(headwatch.address(), patience_s, lost),
+                shown,
+                Newcomers(spec.place or str(spec.folder), tell) if address else nullcontext(),
+                headwatch.HeadWatch(headwatch.address(), patience_s, lambda s: self._lost(s, shown)),
             ):
-                tuning.run(recorder, spec, slots, cpus)
+                shown.enter_context(Display(recorder, self.share.slots, self.console))
+                shown.enter_context(live.LiveReport(recorder, spec.folder))
+                tuning.run(recorder, self.share, place.tune)
         except OSError as error:  # Tune keeps files of its own in the study folder
             if error.errno not in FULL:
                 raise
             recorder.broken = recorder.broken or error
-        search_s = time.perf_counter() - started - startup_s
         if recorder.broken is None:
             try:
-                _file(recorder, slots, startup_s, search_s, before.get("timings"), console)
+                recorder.store.patiently(self._file)
             except OSError as error:  # a full disk: the networks are larger than all that was filed before
                 recorder.broken = error
         # While Ray shuts down:
-        report = _start_report(spec) if recorder.ended and not recorder.broken else None
-    return _conclude(spec, recorder, report, console)
+        return ending.start_report(spec) if recorder.ended and not recorder.broken else None
+
+    def _file(self) -> None:
+        search_s = time.perf_counter() - self.started - self.startup_s
+        ending.file(self.recorder, self.share.slots, self.startup_s, search_s, self.earlier, self.console)
+
+    def _lost(self, silent_s: float, shown: ExitStack) -> None:
+        """End the study from a thread: the main one waits for the head, and Ray's exit would, too."""
+        recorder = self.recorder
+        recorder.broken = headwatch.HeadLostError(
+            f"the head of the cluster has not answered for {silent_s:.0f} s"
+        )
+        shown.close()
+        with suppress(OSError):
+            self._file()
+        report = ending.start_report(self.spec) if recorder.ended else None
+        status = ending.conclude(self.spec, recorder, report, self.console)
+        sys.stdout.flush()
+        os._exit(status)  # of a local Ray the warden ends what still runs
 
 
 @contextmanager
@@ -118,129 +156,3 @@ def _writing(spec: StudySpec) -> Iterator[None]:
     except OSError as error:
         why = f"{spec.folder} cannot be written ({error.strerror})"
         raise ConfigError([f"{why}; make room and try again, or choose another --output"]) from None
-
-
-def _file(
-    recorder: Recorder,
-    slots: int,
-    startup_s: float,
-    search_s: float,
-    earlier: dict[str, float] | None,
-    console: Console,
-) -> None:
-    """What the study knows at its end: networks, times, the sampler's choice, the audit of the stops."""
-    store = recorder.store
-    problem = harvest.front(recorder) if recorder.finished else None  # the test part waits for the end
-    if problem:
-        console.print(problem, style="yellow", highlight=False, soft_wrap=True)
-    earlier = earlier or {"startup_s": 0.0, "search_s": 0.0}
-    store.update(
-        state="complete" if recorder.finished else "interrupted",
-        reference_point=recorder.outcome.reference_point,
-        confirmed=recorder.agenda.confirmed,
-        stopping=recorder.audit(),
-        timings={
-            "startup_s": earlier["startup_s"] + startup_s,
-            "search_s": earlier["search_s"] + search_s,
-            "training_s": sum(line["train_wall_s"] for line in recorder.ended),
-            "slots": slots,
-        },
-    )
-
-
-def _description(spec: StudySpec, command: str) -> dict[str, Any]:
-    """The entries of study.json that are known before the first trial."""
-    with closing(Agenda(spec, Search(spec, None), [], [])) as agenda:
-        planned = agenda.planned()
-    parts = dataset(spec.train)
-    model, geometry, _ = pruned_network(spec.train)  # all that can be wrong with it shows here
-    precision = machine.resolve_precision(spec.train.precision, machine.resolve_device(spec.train.device))
-    neurons.compile_kernels(model, precision)  # once, before many processes want them
-    count = cost.connections(model, geometry)
-    return {
-        "format": FORMAT,
-        "name": spec.name,
-        "created_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "objectives": list(spec.search.objectives),
-        "constraints": list(spec.search.constraints),
-        "metrics": metrics.table(),
-        "reference_point": Outcome(spec).reference_point,  # the dense arm may have to tell
-        "accuracy_floor": spec.search.accuracy_floor,
-        "data": {
-            "name": spec.train.dataset,
-            "classes": parts.classes,
-            "train": len(parts.train),
-            "val": len(parts.val),
-            "test": len(parts.test),
-        },
-        "network": {
-            "name": spec.train.network,
-            "prunable_weights": count.weights,
-            "synapses": count.synapses,
-            "neurons": geometry.neurons,
-            "layers": list(geometry.uses),
-            "nodes": list(geometry.nodes),
-            "precision": str(precision).removeprefix("torch."),
-        },
-        "chips": cost.chips.table(),  # with their limits: a reader can say by which one a network fails
-        "spec": json.loads(spec.model_dump_json()),
-        "space_hash": space_hash(spec.space),
-        "seed": spec.train.seed,
-        "budget": planned,
-        "versions": provenance.versions(),
-        "commit": provenance.commit(),
-        "machine": provenance.machine(),
-        "code": identity.code(),
-        "command": command,
-    }
-
-
-def _start_report(spec: StudySpec) -> subprocess.Popen[bytes]:
-    """The report, in a process of its own: it needs neither Ray nor torch, only the folder."""
-    # A session of its own: Ctrl-C is for the driver, which ends it.
-    return subprocess.Popen(live.command(spec.folder), stdout=subprocess.DEVNULL, start_new_session=True)
-
-
-def _conclude(
-    spec: StudySpec, recorder: Recorder, report: subprocess.Popen[bytes] | None, console: Console
-) -> int:
-    """Say the last words; returns the exit status."""
-
-    def say(text: Any) -> None:
-        console.print(text, highlight=False, soft_wrap=True)
-
-    published = recorder.agenda.search.published
-    if published is not None and published.problem:
-        say(published.problem)
-    for line in recorder.ended:
-        if line["state"] == "FAIL":
-            say(f"failed  {describe(line)}")
-    again = f"python -m study.launch --resume {spec.name}"
-    if spec.folder.parent != Path("studies").absolute():
-        again += f" --output {shlex.quote(spec.resources.output)}"
-    if isinstance(recorder.broken, headwatch.HeadLostError):
-        if report is not None and report.wait() == 0:
-            say(f"report: {spec.folder / 'report.html'}")
-        say(f"{recorder.broken}; what is filed is safe. Go on with: {again}")
-        return 1
-    if recorder.broken is not None:
-        say(f"{spec.folder} takes no more ({recorder.broken.strerror}); what is filed is safe")
-        say(f"make room and go on with: {again}")
-        return 1
-    status = 0
-    if report is not None:
-        try:
-            status = report.wait()
-        except KeyboardInterrupt:
-            report.kill()
-            say(f"interrupted; only the report is missing: python -m analysis.report {spec.folder}")
-            return INTERRUPTED
-        say(headline(recorder.ended, spec))
-        trials = f"{len(recorder.ended)} trials, folder {spec.folder}"
-        say(f"hypervolume {recorder.outcome.hypervolume:.4f}, {trials}")
-    if report is not None and status == 0:
-        say(f"report: {spec.folder / 'report.html'}")
-    if recorder.finished:
-        return 1 if status else 0
-    say(f"interrupted; everything so far is saved. Go on with: {again}")
-    return INTERRUPTED

@@ -7,9 +7,10 @@ runs of the confirmed front and of the reference arms; without confirmation for 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
-from study import confirm
+from study import confirm, storage
 from study.record import Recorder
 from study.store import write_json
 from trainables import checkpoint
@@ -26,7 +27,7 @@ def front(recorder: Recorder) -> str | None:
     for line in _wanted(recorder):
         number, of = line["number"], line["replicate_of"]
         try:
-            state = checkpoint.load(store.checkpoint(number))
+            state = storage.patiently(partial(storage.load, store.checkpoint(number)))
             config = TrainConfig(**line["config"])
             model, accuracy, left = baked_network(config, state)
         except (OSError, RuntimeError, KeyError, ConfigError) as error:

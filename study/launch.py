@@ -15,9 +15,10 @@ from typing import Any
 import yaml
 from rich.console import Console
 
-from study import cluster, identity, spec, supervise
+from study import cluster, identity, postgres, shared, spec, supervise
 from study.agenda import Agenda
-from study.conduct import INTERRUPTED, conduct
+from study.conduct import conduct
+from study.ending import INTERRUPTED
 from study.remote import commands as remote
 from study.search import Search
 from study.space import space_hash
@@ -94,6 +95,8 @@ def main(argv: list[str]) -> int:
         if address is not None:
             cluster.check_address(address)
         _check_output(study_spec, resume=given.resume is not None)
+        if study_spec.resources.optuna_storage:
+            postgres.check(study_spec.resources.optuna_storage)
         if given.supervise:
             flags_of_driver = [word for word in argv if word != "--supervise"]
             parent = supervise.command(study_spec.folder, study_spec.name, flags_of_driver)
@@ -132,10 +135,11 @@ def _resumed(given: argparse.Namespace, values: dict[str, Any], problems: list[s
     output = values.get("resources", {}).get("output", spec.Resources().output)
     root = Path(output).expanduser().absolute()
     path = root / given.resume / "study.json"
-    if not path.is_file():
+    text = path.read_bytes() if path.is_file() else _elsewhere(given.resume, values, problems)
+    if text is None:
         names = sorted(found.parent.name for found in root.glob("*/study.json"))
         raise ConfigError([*problems, f"--resume: {unknown('study', given.resume, names)} (in {root})"])
-    stored, code, hashed = _stored(path, problems)
+    stored, code, hashed = _stored(path, text, problems)
     if stored.name != path.parent.name:  # it would go on in the folder of its name, perhaps another study's
         moved = f"--resume: {path.parent} holds {stored.name!r}; nearest valid: name the folder so again"
         raise ConfigError([*problems, moved])
@@ -171,10 +175,22 @@ def _resumed(given: argparse.Namespace, values: dict[str, Any], problems: list[s
     return result
 
 
-def _stored(path: Path, problems: list[str]) -> tuple[StudySpec, dict[str, str], str]:
-    """The spec of a study.json, what it was computed with, and the hash of its space."""
+def _elsewhere(name: str, values: dict[str, Any], problems: list[str]) -> bytes | None:
+    """study.json of a study that another head left in the shared storage."""
+    resources = values.get("resources", {})
+    if not resources.get("storage"):
+        return None
     try:
-        study = json.loads(path.read_text())
+        place = build(StudySpec, {"name": name, "resources": {"storage": resources["storage"]}}).place
+        return shared.held_there(place)
+    except ConfigError as error:
+        raise ConfigError(problems + error.problems) from None
+
+
+def _stored(path: Path, text: bytes, problems: list[str]) -> tuple[StudySpec, dict[str, str], str]:
+    """The spec in the text of a study.json, what it was computed with, and the hash of its space."""
+    try:
+        study = json.loads(text)
         return build(StudySpec, study["spec"]), dict(study.get("code", {})), str(study.get("space_hash"))
     except (ValueError, KeyError, TypeError) as error:
         raise ConfigError([*problems, f"--resume: {path} is damaged, it holds no study: {error}"]) from None
@@ -190,10 +206,18 @@ def _check_output(study_spec: StudySpec, *, resume: bool) -> None:
         begun = (folder / "study.json").is_file()
         with contextlib.suppress(ConfigError):  # a damaged one
             if begun:
-                changed = identity.differences(_stored(folder / "study.json", [])[0], study_spec)
+                path = folder / "study.json"
+                changed = identity.differences(_stored(path, path.read_bytes(), [])[0], study_spec)
         same = f"go on with it (--resume {study_spec.name}) or " if begun and not changed else ""
         raise ConfigError(
             [*changed, f"study folder {folder} exists already; {same}choose a name (--name {free})"]
+        )
+    if study_spec.place and not resume and shared.held_there(study_spec.place) is not None:
+        raise ConfigError(
+            [
+                f"storage: {study_spec.place} holds a study already; nearest valid: go on with it (--resume "
+                f"{study_spec.name}), or choose a name with --name"
+            ]
         )
     existing = next(path for path in [folder, *folder.parents] if path.exists())
     why = (

@@ -41,8 +41,9 @@ class Running:
 class Recorder:
     """The one place where agenda and store meet; the caller reports what happens to trials, in any order.
 
-    ``on_change`` is called after every event, for the display. The first write that the disk refuses is
-    kept in ``broken`` and ends the books: nothing is filed after a gap.
+    ``on_change`` is called after every event, for the display. A write that fails because the disk is away
+    (a network mount) waits for it to come back. The first one that the disk refuses is kept in ``broken`` and
+    ends the books: nothing is filed after a gap.
     """
 
     def __init__(self, agenda: Agenda, store: Store) -> None:
@@ -191,13 +192,14 @@ class Recorder:
         if line["state"] != "COMPLETE" or beaten:
             unwanted.add(line["number"])
         for number in unwanted:
-            self.store.checkpoint(number).unlink(missing_ok=True)
+            self.store.discard(number)
 
     def _write(self, append: Callable[[dict[str, Any]], None], line: dict[str, Any]) -> None:
         if self.broken:
             return
         try:
-            append(line)
+            self.store.patiently(lambda: append(line))
+            self.store.changed()
         except OSError as error:
             self.broken = error
 

@@ -17,6 +17,7 @@ from optuna.trial import TrialState, create_trial
 
 from study import samplers, space
 from study.objectives import Objectives
+from study.postgres import PublishedServer
 from study.publish import Published
 from study.samplers import quasirandom
 from study.spec import StudySpec
@@ -55,7 +56,7 @@ class Search:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self.study = optuna.create_study(directions=list(self.objectives.directions))
         name = f"{spec.name}-{space.space_hash(spec.space)}"
-        self.published = None if path is None else Published(path, name, self.objectives.directions)
+        self.published = None if path is None else self._copy(path, name)
         self._restore([line for line in asked if line["kind"] != "confirm"], ended)
 
     def enter(self, number: int, name: str) -> tuple[space.Params, dict[str, Any]]:
@@ -130,6 +131,11 @@ class Search:
             self.published.close()
 
     # ---
+
+    def _copy(self, path: Path, name: str) -> Published:
+        if url := self.spec.resources.optuna_storage:
+            return PublishedServer(url, name, self.objectives.directions)
+        return Published(path, name, self.objectives.directions)
 
     def _note(self, number: int, kind: str, config: TrainConfig) -> None:
         self._searched += kind == "search"

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import re
 from functools import cache
 from pathlib import Path
 from typing import Any, Self
 
 import yaml
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+from study import postgres, storage
 from study.objectives import read_constraints, read_names
 from study.space import Space, soundness
 from study.space.ranges import Group
@@ -21,6 +23,7 @@ from trainables.flags import merge
 PRESETS = Path(__file__).with_name("presets")
 NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
 SAMPLERS = ["auto", "tpe", "gp", "nsga2", "sobol", "random"]
+AUTO = "auto"
 STOP_RULES = ["none", "pareto", "discard", "asha"]
 
 
@@ -102,14 +105,68 @@ class Stopping(Group):
 
 
 class Resources(Group):
-    """Where the trials run."""
+    """Where the trials run and what each gets, and where the results go."""
 
-    slots: int = Field(0, ge=0, le=100_000, description="trials at once; 0: what fits, as nodes come and go")
-    gpus_per_trial: float = Field(0.0, ge=0, le=64, description="GPUs, or a fraction of one, per trial")
     retries: int = Field(
         3, ge=0, le=1000, description="failures in a row, no epoch between, after which a trial goes on"
     )
+    slots: int = Field(0, ge=0, le=100_000, description="trials at once; 0: what fits, as nodes come and go")
+    cpus_per_trial: float | str = Field(
+        AUTO, description="CPUs per trial; auto: its threads, else what the slots leave"
+    )
+    gpus_per_trial: float | str = Field(
+        AUTO,
+        description="GPUs, or a fraction of one, per trial; auto: measured, so that small networks share",
+    )
+    memory_gib_per_trial: float | str = Field(
+        AUTO, description="memory kept for each trial; auto: measured where it could get scarce"
+    )
+    grows: bool = Field(
+        False, description="nodes come when asked for: take the numbers as they are, refuse nothing"
+    )
     output: str = Field("studies", min_length=1, description="folder that study folders are made in")
+    storage: str = Field(
+        "",
+        description="folder or s3://, gs:// URL that every node sees: checkpoints, a copy of the study; "
+        "empty: the study folder itself",
+    )
+    optuna_storage: str = Field(
+        "", description="postgresql:// URL for the Optuna copy of the study; empty: optuna.db in its folder"
+    )
+
+    @field_validator("cpus_per_trial", "gpus_per_trial", "memory_gib_per_trial", mode="before")
+    @classmethod
+    def _number_or_auto(cls, value: Any, info: ValidationInfo) -> float | str:
+        if value == AUTO:
+            return AUTO
+        try:
+            number = float(value)
+        except (TypeError, ValueError):
+            number = math.nan
+        if isinstance(value, bool) or not 0 <= number <= 1e6:
+            raise ValueError(f"got {value!r}, must be a number of at least 0, or auto; nearest valid: auto")
+        if number == 0 and info.field_name == "cpus_per_trial":
+            raise ValueError(f"got {value!r}, must be greater than 0, e.g. 0.5, or auto; nearest valid: auto")
+        if number > 1 and number != int(number) and info.field_name == "gpus_per_trial":
+            raise ValueError(f"got {value!r}, above 1 whole GPUs only; nearest valid: {math.ceil(number)}")
+        return number
+
+    @field_validator("storage", "optuna_storage", mode="after")
+    @classmethod
+    def _places_make_sense(cls, value: str, info: ValidationInfo) -> str:
+        check = storage.problem if info.field_name == "storage" else postgres.problem
+        if value and (found := check(value)):
+            raise ValueError(found)
+        return value
+
+    @model_validator(mode="after")
+    def _growth_has_numbers(self) -> Self:
+        if self.grows and not (self.slots and self.gpus_per_trial != AUTO):
+            raise ValueError(
+                "grows: what does not run yet cannot be counted or measured; nearest valid: with --slots and "
+                "--gpus-per-trial"
+            )
+        return self
 
 
 class StudySpec(Group):
@@ -136,6 +193,12 @@ class StudySpec(Group):
     def folder(self) -> Path:
         """The study folder, absolute: Ray refuses relative storage paths."""
         return (Path(self.resources.output) / self.name).expanduser().absolute()
+
+    @property
+    def place(self) -> str:
+        """Location of the study in the shared storage; empty: the study folder is what all nodes see."""
+        place = self.resources.storage
+        return storage.join(storage.absolute(place), self.name) if place else ""
 
     @property
     def chance(self) -> float:

@@ -19,10 +19,11 @@ import errno
 import fcntl
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
+from study import storage
 from trainables.errors import ConfigError
 
 FORMAT = 1
@@ -46,6 +47,8 @@ class Lines:
         self.path = path
         self.torn = self._cut_torn_line()
         self._file: IO[bytes] = path.open("ab", buffering=0)
+        self._size = path.stat().st_size  # of whole lines
+        self._sound = True  # False: a write failed, and the file may be another one now, with half a line
 
     def _cut_torn_line(self) -> bytes:
         """Remove what follows the last newline; returns it (empty: nothing was torn)."""
@@ -65,9 +68,30 @@ class Lines:
         OSError where the disk takes no more; what it took of the line is cut off by the next who opens.
         """
         line = json.dumps(row, allow_nan=False).encode() + b"\n"
+        if not self._sound:
+            self._reopen()
+        self._sound = False
         if os.write(self._file.fileno(), line) < len(line):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         os.fsync(self._file.fileno())
+        self._size += len(line)
+        self._sound = True
+
+    def _reopen(self) -> None:
+        """After a refused write: a mount that came back has the file, and of the line anything or nothing.
+
+        OSError (ESTALE) while it is not back: an empty mount point has no such file, or a shorter one.
+        """
+        try:
+            size = self.path.stat().st_size
+        except FileNotFoundError:
+            size = -1
+        if size < self._size:
+            raise OSError(errno.ESTALE, f"{self.path} is not there")
+        with contextlib.suppress(OSError):  # of a mount that is no more
+            self._file.close()
+        self._file = self.path.open("ab", buffering=0)
+        os.ftruncate(self._file.fileno(), self._size)
 
     def read(self) -> list[dict[str, Any]]:
         """All rows written so far; ConfigError where a line is no JSON."""
@@ -82,21 +106,33 @@ class Lines:
 
     def close(self) -> None:
         """Close the file."""
-        self._file.close()
+        with contextlib.suppress(
+            OSError
+        ):  # all lines are on the disk; a mount that is gone refuses even this
+            self._file.close()
 
 
 class Store:
-    """The files of one study that are ours to write."""
+    """The files of one study that are ours to write.
 
-    def __init__(self, folder: Path) -> None:
+    ``checkpoints``: where the states of trials lie, if not in the study folder (see ``storage``).
+    ``patiently``: runs a write again while the disk is away. ``remove``: takes a state away, now or later.
+    ``changed``: called after every line.
+    """
+
+    def __init__(self, folder: Path, checkpoints: str | None = None) -> None:
         (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
         for left in (folder / "checkpoints").glob("*.part"):  # of a process that was killed while it wrote
             left.unlink()
         self.folder = folder
+        self.checkpoints = checkpoints or str(folder / "checkpoints")
         self.asked = Lines(folder / "asked.jsonl")
         self.trials = Lines(folder / "trials.jsonl")
         self.epochs = Lines(folder / "epochs.jsonl")
         self.study: dict[str, Any] = {}
+        self.patiently: Callable[[Callable[[], None]], None] = storage.patiently
+        self.remove: Callable[[str], None] = storage.remove
+        self.changed: Callable[[], None] = lambda: None
 
     @property
     def notices(self) -> list[str]:
@@ -114,9 +150,14 @@ class Store:
         self.study = json.loads((self.folder / "study.json").read_text(encoding="utf-8"))
         return self.study
 
-    def checkpoint(self, number: int) -> Path:
-        """Where the state of a trial lies, if there is one."""
-        return self.folder / "checkpoints" / f"trial-{number:04d}.pt"
+    def checkpoint(self, number: int) -> str:
+        """The location of a trial's state, if there is one."""
+        return storage.join(self.checkpoints, f"trial-{number:04d}.pt")
+
+    def discard(self, number: int) -> None:
+        """Remove the state of a trial that has ended. One that cannot be removed now stays for good."""
+        with contextlib.suppress(OSError):
+            self.remove(self.checkpoint(number))
 
     @property
     def models(self) -> Path:

@@ -12,28 +12,31 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import ray
 from ray import tune
 from ray._private import worker as ray_worker
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
+from study import storage
 from study.failing import out_of_memory
+from study.nodes import probe
 from study.nodes.care import Care
 from study.nodes.lean import lean
 from study.nodes.room import Room
-from trainables import checkpoint, train
+from study.resources import slots
+from trainables import train
 from trainables.config import TrainConfig
 from trainables.errors import ConfigError
 
 if TYPE_CHECKING:  # worker processes import this file and need no Optuna
     from study.record import Recorder
-    from study.spec import StudySpec
+    from study.resources import Share
 
 MANY = "100000"  # trials that may wait for a process: no limit
 # Of nodes that die: ``Care`` and ``Room`` say these in a line each.
 TOLD = ("A worker died or was killed", "has been marked dead", "Raylet is terminated")
 SAVING_SHARE = 50  # a trial trains at least this many times as long as it saves
+RETRY_S = 30.0  # of a save that failed, at most
 
 
 class TrialRun(tune.Trainable):
@@ -53,6 +56,7 @@ class TrialRun(tune.Trainable):
         self._saved_at = time.monotonic()
         self._save_s = 0.0
         self._unsaved = False
+        self._refused = 0  # attempts to save, in a row
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Take over the next trial."""
@@ -93,7 +97,7 @@ class TrialRun(tune.Trainable):
             # Silent trials are the study's to stop: reference arms run on, others count as stopped.
             run = train.Training(config, end_silent=False)
             try:
-                state = checkpoint.load(Path(self.config["checkpoint"]))
+                state = storage.patiently(lambda: storage.load(self.config["checkpoint"]))
                 run.load_state_dict(state)
                 self._rows = state["rows"]
                 self._again = [row for row in self._rows if row["epoch"] > self.config["filed"]]
@@ -105,15 +109,26 @@ class TrialRun(tune.Trainable):
         return self._run
 
     def _save(self) -> None:
-        """Write the whole state of the training, and its rows. A full disk is no reason to end a trial."""
+        """Write the whole state of the training, and its rows.
+
+        A full disk or storage that is gone is no reason to end a trial: the next epoch tries again, the last
+        one until the storage is back.
+        """
         if self._run is None:
             return
         started = time.monotonic()
-        with contextlib.suppress(OSError):
-            checkpoint.save(self._run.state_dict() | {"rows": self._rows}, Path(self.config["checkpoint"]))
+        state = self._run.state_dict() | {"rows": self._rows}
+        patience_s = storage.PATIENCE_S if self._run.done else 0.0
+        try:
+            storage.patiently(lambda: storage.save(state, self.config["checkpoint"]), patience_s)
             self._unsaved = False
+            self._refused = 0
+        except OSError:
+            self._refused += 1
         self._saved_at = time.monotonic()
         self._save_s = self._saved_at - started
+        if self._refused:  # by the clock: an attempt that a store's client has waited out took long
+            self._save_s = min(2.0**self._refused, RETRY_S) / SAVING_SHARE
 
 
 class _Searcher(Searcher):
@@ -143,7 +158,7 @@ class _Searcher(Searcher):
         return {
             "number": number,
             "train": config.model_dump(mode="json"),
-            "checkpoint": str(self.recorder.store.checkpoint(number)),
+            "checkpoint": self.recorder.store.checkpoint(number),
             "filed": self.recorder.filed(number),
         }
 
@@ -194,36 +209,25 @@ def _memory_mib() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def slots(spec: StudySpec, cpus: int) -> int:
-    """Trials at once: what the spec says, else as many as the CPUs (and GPUs) hold."""
-    return _slots(spec, ray.cluster_resources() | {"CPU": cpus})
-
-
-def _slots(spec: StudySpec, resources: dict[str, float]) -> int:
-    if spec.resources.slots:
-        return spec.resources.slots
-    fit = int(resources.get("CPU", 0)) // max(1, spec.train.threads)
-    if spec.resources.gpus_per_trial:
-        fit = min(fit, int(resources.get("GPU", 0) / spec.resources.gpus_per_trial))
-    return max(1, fit)
-
-
-def run(recorder: Recorder, spec: StudySpec, slots: int, cpus: int) -> bool:
+def run(recorder: Recorder, share: Share, folder: Path) -> bool:
     """Run trials until the budget is spent (True) or a signal ends it (False). Failed trials are results.
 
-    ``slots`` are those at the start; where the spec names none, they follow the nodes.
+    ``share``: what a trial gets; how many run at once follows the nodes. ``folder``: where Tune keeps files
+    of its own. They are written for nobody and never read.
     """
     _quieten()
     lean()
     os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = MANY  # our searcher says how many there are
+    spec = recorder.agenda.spec
     care = Care(recorder, spec.resources.retries)
-    room = Room(slots, lambda resources: _slots(spec, resources))
-    threads = spec.train.threads or max(1, cpus // slots)
-    needs = {"cpu": threads, "gpu": spec.resources.gpus_per_trial}
+    room = Room(share.slots, lambda: slots(spec.resources, share, probe.nodes()))
+    needs = {"cpu": share.cpus, "gpu": share.gpus}
+    if share.memory_mib:
+        needs["memory"] = share.memory_mib * 2**20
     tuner = tune.Tuner(
         tune.with_resources(TrialRun, needs),
         tune_config=tune.TuneConfig(
-            search_alg=_Searcher(recorder, threads, care, room),
+            search_alg=_Searcher(recorder, spec.train.threads or share.threads, care, room),
             scheduler=_Scheduler(recorder),
             num_samples=-1,  # until the searcher has no more
             reuse_actors=True,
@@ -232,7 +236,7 @@ def run(recorder: Recorder, spec: StudySpec, slots: int, cpus: int) -> bool:
         ),
         run_config=tune.RunConfig(
             name="tune",
-            storage_path=str(recorder.store.folder),
+            storage_path=str(folder),
             callbacks=[care],
             failure_config=tune.FailureConfig(max_failures=spec.resources.retries),
             checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),  # TrialRun writes its own

@@ -1,1 +1,1 @@
-"""All that touches a cluster's machines."""
+"""What touches the machines of a cluster; beside tuning.py and cluster.py the only code that knows Ray."""

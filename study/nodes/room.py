@@ -7,18 +7,16 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
-import ray
-
 LOOK_S = 2.0  # between two looks at the cluster
 
 
 class Room:
-    """The slots of the cluster as it is now: ``count`` of its resources, asked for in a thread.
+    """The slots of the cluster as it is now: ``count`` asks it, in a thread.
 
     The driver's loop must not ask by itself: without the head the answer takes a minute.
     """
 
-    def __init__(self, slots: int, count: Callable[[dict[str, float]], int]) -> None:
+    def __init__(self, slots: int, count: Callable[[], int]) -> None:
         self.slots = self._told = slots
         self._count = count
         self._over = threading.Event()
@@ -48,6 +46,6 @@ class Room:
     def _look(self) -> None:
         while not self._over.wait(LOOK_S):
             try:
-                self.slots = self._count(ray.cluster_resources())
+                self.slots = self._count()
             except Exception:  # the head is gone: study.nodes.headwatch ends the study
                 continue

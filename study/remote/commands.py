@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from study import cluster, provenance
-from study.conduct import INTERRUPTED
+from study.ending import INTERRUPTED
 from study.remote import agent, fetch, follow, listing, parcel, route, tunnel
 from study.remote.agent import Frame
 from study.remote.follow import say

@@ -11,8 +11,8 @@ from typing import Any
 
 from rich.console import Console
 
-from study.conduct import INTERRUPTED
 from study.console import Display, headline
+from study.ending import INTERRUPTED
 from study.remote.agent import Frame
 from study.remote.watched import Watched, plain
 from trainables.errors import ConfigError

@@ -7,11 +7,13 @@ import os
 import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from study import storage
 from study.record import Recorder
 from study.store import Lines
 from tests.study.made import lines, make, opened, outcome, row, run_out, train
@@ -83,6 +85,69 @@ def test_no_space_left(log: str, trials: int, whole: dict[str, Any], tmp_path: P
         run_out(books)
         assert books.finished
     assert outcome(tmp_path) == whole
+
+
+class Mount:
+    """A folder that is away for a while: its name is gone, and what was open breaks."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.away = folder, folder.with_name("away")
+        self.told: list[str] = []
+
+    def go(self, *logs: Lines) -> None:
+        self.folder.rename(self.away)
+        for log in logs:
+            reader, writer = os.pipe()
+            os.close(reader)  # from now on EPIPE
+            os.dup2(writer, log._file.fileno())
+            os.close(writer)
+
+    def come_back(self, text: str) -> None:
+        self.told.append(text)
+        if self.away.exists():
+            self.away.rename(self.folder)
+
+
+@pytest.mark.parametrize("log", LOGS)
+@pytest.mark.parametrize("half", [False, True], ids=["whole", "torn"])
+def test_a_mount_that_comes_back(log: str, half: bool, whole: dict[str, Any], tmp_path: Path) -> None:
+    """The books wait, and have no gap and no line twice, whatever of the line had arrived."""
+    mount = Mount(tmp_path / "study")
+    with opened(SPEC, mount.folder) as books:
+        books.store.patiently = partial(storage.patiently, tell=mount.come_back, sleep=lambda seconds: None)
+        for _ in range(3):
+            suggestion = books.next()
+            assert suggestion is not None
+            train(books, suggestion)
+        mount.go(*(getattr(books.store, name) for name in LOGS))
+        if half:
+            with (mount.away / f"{log}.jsonl").open("ab") as file:
+                file.write(b'{"number": 3, "epo')
+        run_out(books)
+        assert books.broken is None
+        assert books.finished
+    assert outcome(mount.folder) == whole
+    assert len(mount.told) == 2 * len(LOGS)
+    assert mount.told[0] == "the storage does not answer (Broken pipe); waiting for it, 10 min at most"
+
+
+def test_a_mount_that_comes_back_as_another_is_not_written_to(tmp_path: Path) -> None:
+    """An empty mount point, or an older state of the folder: the books wait on, and end."""
+    mount = Mount(tmp_path / "study")
+    now = iter(range(0, 10**6, 100))
+    with opened(SPEC, mount.folder) as books:
+        wait = {"clock": lambda: float(next(now)), "sleep": lambda seconds: None}
+        books.store.patiently = partial(storage.patiently, **wait)
+        suggestion = books.next()
+        assert suggestion is not None
+        train(books, suggestion)
+        mount.go(books.store.asked)
+        mount.folder.mkdir()
+        (mount.folder / "asked.jsonl").write_bytes(b"")
+        assert books.next() is None
+        assert books.broken is not None
+        assert books.broken.errno == errno.ESTALE
+        assert (mount.folder / "asked.jsonl").read_bytes() == b""
 
 
 @pytest.mark.parametrize("bytes_left", [0, 700, 4000])

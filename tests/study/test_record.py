@@ -276,7 +276,7 @@ class TestNetworks:
 
     def finish(self, books: Recorder, accuracy: float, sparsity: float, kind: str = "search") -> Path:
         number = start(books, kind)
-        path = books.store.checkpoint(number)
+        path = Path(books.store.checkpoint(number))
         path.write_bytes(b"weights")
         books.row(number, row(EPOCHS, accuracy_val=accuracy, sparsity_params=sparsity))
         books.end(number)
@@ -293,7 +293,7 @@ class TestNetworks:
     def test_none_of_what_is_infeasible_stopped_or_failed(self, books: Recorder) -> None:
         assert not self.finish(books, 0.4, 0.99).exists()  # below the floor
         number = start(books)
-        path = books.store.checkpoint(number)
+        path = Path(books.store.checkpoint(number))
         path.write_bytes(b"weights")
         books.end(number, error="died")
         assert not path.exists()

@@ -154,13 +154,13 @@ class TestHeld:
 def test_a_state_that_was_being_written_when_its_process_died_is_removed(tmp_path: Path) -> None:
     first = Store(tmp_path)
     first.close()
-    whole = first.checkpoint(7)
+    whole = Path(first.checkpoint(7))
     whole.write_bytes(b"state")
     (tmp_path / "checkpoints" / "trial-0007.pt.4711.part").write_bytes(b"sta")
     second = Store(tmp_path)
     second.close()
     assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["trial-0007.pt"]
-    assert second.checkpoint(7).read_bytes() == b"state"
+    assert Path(second.checkpoint(7)).read_bytes() == b"state"
 
 
 @pytest.mark.parametrize("name", ["asked", "trials", "epochs"])
