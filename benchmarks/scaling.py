@@ -103,7 +103,7 @@ def measure(setting: dict[str, Any], scratch: Path) -> dict[str, Any]:
     from study import tuning
     from study.agenda import Agenda
     from study.record import Recorder
-from study.resources import Share
+    from study.resources import Share
     from study.search import Search
     from study.spec import StudySpec
     from study.store import Store
@@ -129,7 +129,7 @@ from study.resources import Share
         for _ in range(setting["nodes"]):
             add_node(nodes, setting["slots_per_node"])
         nodes_s = time.perf_counter() - began
-        with cluster.running(nodes.address) as cpus:
+        with cluster.running(nodes.address):
             joined_s = time.perf_counter() - began - nodes_s
             with (
                 closing(Store(spec.folder)) as store,
