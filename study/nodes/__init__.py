@@ -1,0 +1,1 @@
+"""All that touches a cluster's machines."""
