@@ -1,7 +1,7 @@
 """Asks a Ray at an address whether it is one and takes our token: one gRPC call by hand, in milliseconds.
 
-Ray itself waits for 20 s and then speaks of an instance that has crashed; on a port that accepts connections and
-is no Ray it waits for minutes. No gRPC library: it would be a dependency for a single empty call.
+Ray itself waits for 20 s and then speaks of an instance that has crashed; on a port that accepts connections
+and is no Ray it waits for minutes. No gRPC library: it would be a dependency for a single empty call.
 """
 
 from __future__ import annotations
@@ -17,24 +17,20 @@ UNAUTHENTICATED = 16  # status codes of gRPC
 MOST_FRAMES = 32  # Ray's answer takes six
 
 
-class NoRay(Exception):
-    """What answers does not speak gRPC."""
-
-
 def status(connection: socket.socket, token: str | None) -> int | None:
     """Status of the call with this token: 0, UNAUTHENTICATED, ...; None where the answer does not say it.
 
-    NoRay where the other side does not greet as gRPC does (HTTP/2, SETTINGS first); OSError as sockets have it.
+    OSError as sockets have it, and where the other side does not greet as gRPC does (HTTP/2, SETTINGS first).
     """
     connection.sendall(PREFACE + _frame(SETTINGS, 0, 0, b"") + _call(token))
     for number, (kind, payload) in enumerate(_frames(connection)):
         if number == 0 and kind != SETTINGS:
-            raise NoRay("what listens there does not speak Ray's protocol")
+            raise OSError("what listens there does not speak Ray's protocol")
         if kind == HEADERS and (found := _status(payload)) is not None:
             return found
         if kind == GOAWAY or number == MOST_FRAMES:
             return None
-    raise NoRay("what listens there does not speak Ray's protocol")
+    raise OSError("what listens there does not speak Ray's protocol")
 
 
 def _call(token: str | None) -> bytes:
@@ -54,7 +50,7 @@ def _call(token: str | None) -> bytes:
 
 
 def _text(text: str) -> bytes:
-    """A string of HPACK, without Huffman's code (RFC 7541, 5.2). Its length is an integer with a 7-bit prefix."""
+    """A string of HPACK, without Huffman's code; its length is an integer of a 7-bit prefix (RFC 7541, 5)."""
     raw = text.encode()
     length, rest = bytearray(), len(raw)
     if rest < 127:

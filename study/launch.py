@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 from rich.console import Console
 
-from study import cluster, identity, spec
+from study import cluster, identity, joining, spec
 from study.agenda import Agenda
 from study.conduct import INTERRUPTED, conduct
 from study.search import Search
@@ -66,7 +66,7 @@ def main(argv: list[str]) -> int:
             return 0
         address = given.address if given.address is not None else os.environ.get("RAY_ADDRESS") or None
         if address is not None:
-            cluster.check_address(address)
+            address = joining.check_address(address)
         _check_output(study_spec, resume=given.resume is not None)
         command = shlex.join(["python", "-m", "study.launch", *argv])
         return conduct(study_spec, address, command, console, resume=given.resume is not None)

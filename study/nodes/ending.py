@@ -18,7 +18,12 @@ def commands(config: dict[str, Any]) -> dict[str, list[str]]:
     provider, auth = config.get("provider", {}), config.get("auth", {})
     if provider.get("type") != "local":
         return {}
-    options = ["BatchMode=yes", "ConnectTimeout=5", "StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null"]
+    options = [
+        "BatchMode=yes",
+        "ConnectTimeout=5",
+        "StrictHostKeyChecking=no",
+        "UserKnownHostsFile=/dev/null",
+    ]
     command = ["ssh", "-q", *(word for option in options for word in ("-o", option))]
     if key := auth.get("ssh_private_key"):
         command += ["-i", str(Path(key).expanduser())]

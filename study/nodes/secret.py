@@ -7,12 +7,9 @@ import secrets
 import sys
 from pathlib import Path
 
+from study.joining import token_file
+
 LEAST = 32  # characters; a token that somebody thought of is guessed
-
-
-def token_file() -> Path:
-    """Where Ray looks: ``RAY_AUTH_TOKEN_PATH``, else ``~/.ray/auth_token``."""
-    return Path(os.environ.get("RAY_AUTH_TOKEN_PATH") or Path.home() / ".ray" / "auth_token")
 
 
 def ensure(path: Path) -> str:
