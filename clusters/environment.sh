@@ -13,7 +13,7 @@ export RAY_START_HOOK=study.nodes.starting.no_client_server
 # The address by which this node is reached: where it has several, and none leads to the internet, Ray guesses.
 NODE_IP=$(echo "${SSH_CONNECTION:-}" | cut -d' ' -f3)
 
-# Ray chooses at random otherwise, and no firewall can be told. Listed at the top of cluster.yaml.
+# Random otherwise, and no firewall could be told. Listed at the top of cluster.yaml.
 RAY_PORTS="--node-manager-port=6380 --object-manager-port=6381 --runtime-env-agent-port=6382
   --dashboard-agent-grpc-port=6383 --dashboard-agent-listen-port=6384 --metrics-export-port=6385
   --min-worker-port=10002 --max-worker-port=10999"

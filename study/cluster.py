@@ -85,17 +85,17 @@ def _interruptible() -> Iterator[None]:
 
 
 def _check_node(address: str) -> None:
-    """ConfigError where this machine is no node of the cluster: Ray would end the process with a C++ trace."""
+    """ConfigError where this machine is no node of the cluster: Ray would crash, with a trace of C++."""
     if address.startswith("ray://"):
         return
-    from ray._raylet import GcsClient
+    from ray._private.services import GcsClient
 
     nodes = GcsClient(address=address).get_all_node_info(timeout=joining.ANSWER_S).values()
     if not any(joining.is_here(node.node_manager_address) for node in nodes):
         raise ConfigError(
             [
-                f"address: this machine is no node of the cluster at {address}, and trials report to a driver on "
-                "one; start it there ('ray attach cluster.yaml', then --address auto)"
+                f"address: this machine is no node of the cluster at {address}, and a driver must be on one; "
+                "start it there ('ray attach cluster.yaml', then --address auto)"
             ]
         )
 

@@ -1,4 +1,4 @@
-"""Whether a Ray at an address lets us in: asked before Ray is, which takes its time and then blames a crash."""
+"""Whether a Ray at an address lets us in, asked before Ray is: it takes its time and then blames a crash."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def check_address(address: str) -> str:
                 return address
             status = greeting.status(connection, shown)
     # UnicodeError: a host name that no resolver can be asked for
-    except (OSError, UnicodeError, greeting.NoRay) as error:
+    except (OSError, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or str(error) or "no answer"
         raise ConfigError(
             [

@@ -48,7 +48,7 @@ def _end(command: list[str]) -> str | None:
 
 
 def main(argv: list[str]) -> int:
-    """Returns 0 where every worker has ended; says which has not. Raylets without a head end by themselves."""
+    """Returns 0 where every worker has ended; says which has not."""
     config = yaml.safe_load(Path(argv[0]).read_text())
     wanted = commands(config)
     with ThreadPoolExecutor(max(1, len(wanted))) as pool:

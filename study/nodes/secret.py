@@ -1,4 +1,4 @@
-"""``python -m study.nodes.secret``: the token that lets nodes and clients into a cluster, where Ray looks for it."""
+"""``python -m study.nodes.secret``: makes the token that lets nodes and clients into a cluster."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LEAST = 32  # characters; a token that somebody thought of is guessed
 
 
 def ensure(path: Path) -> str:
-    """Make the token, or keep the one that is there; either way nobody else may read it. Returns what was done.
+    """Make the token, or keep the one that is there; nobody else may read it. Returns what was done.
 
     The token itself is neither printed nor ever an argument of a command: both stay in logs and histories.
     OSError where the file cannot be written, ValueError where what it holds is too short for a token.

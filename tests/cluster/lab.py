@@ -1,4 +1,4 @@
-"""Machines of one's own for a test: namespaces on this computer, each with a real sshd, joined by an Ethernet."""
+"""Machines for a test: namespaces on this computer, each with a real sshd, joined by an Ethernet."""
 
 from __future__ import annotations
 
@@ -35,7 +35,8 @@ def obstacle() -> str | None:
     missing = [tool for tool in TOOLS if shutil.which(tool) is None]
     if missing:
         return f"needs {', '.join(missing)} (Debian: openssh-server, rsync, iproute2)"
-    trial = "mount -t tmpfs tmpfs /run && ip link add lan type bridge && ip netns add one && ip link add a type veth"
+    trial = "mount -t tmpfs tmpfs /run && ip netns add one && ip link add lan type bridge"
+    trial += " && ip link add a type veth peer name b"
     command = ["unshare", "--net", "--pid", "--fork", "--mount", "--uts", "--ipc", "--mount-proc"]
     done = subprocess.run([*command, "sh", "-c", trial], capture_output=True, text=True, check=False)
     return f"may not make networks: {done.stderr.strip()}" if done.returncode else None
@@ -79,6 +80,9 @@ class Lab:
         home.chmod(0o700)
         (home / ".bashrc").touch()
         shutil.copy(self.key.with_suffix(".pub"), home / ".ssh" / "authorized_keys")
+        if name == "laptop":  # its owner can log in everywhere already
+            shutil.copy(self.key, home / ".ssh" / "id_ed25519")
+            (home / ".ssh" / "config").write_text("StrictHostKeyChecking accept-new\n")
         account = f"{USER}:x:0:0::{home}:/bin/bash\n"  # first: the one that user 0 is known by
         (self.folder / name / "passwd").write_text(account + Path("/etc/passwd").read_text())
 

@@ -27,7 +27,7 @@ fi
 
 private laptop
 ip link add lan type bridge
-ip address add 198.51.100.1/24 dev lan
+ip address add 192.0.2.1/24 dev lan
 ip link set lan up
 for machine in "$@"; do
   name=${machine%=*}
