@@ -9,12 +9,14 @@ env=~/spinetune-env
 pins=$home/clusters/constraints.txt
 
 # Everyone on the machine may read what this user's umask lets them; the token is nobody else's.
-if [ ! -s ~/.ray/auth_token ]; then
-  echo "error: no token in ~/.ray/auth_token; on your laptop: python -m study.nodes.secret" >&2
-  exit 2
+if [ "${SPINETUNE_TOKEN:-}" != later ]; then # an image is built without one
+  if [ ! -s ~/.ray/auth_token ]; then
+    echo "error: no token in ~/.ray/auth_token; on your laptop: python -m study.nodes.secret" >&2
+    exit 2
+  fi
+  chmod 700 ~/.ray
+  chmod 600 ~/.ray/auth_token
 fi
-chmod 700 ~/.ray
-chmod 600 ~/.ray/auth_token
 
 if [ ! -L "$env" ]; then
   wanted=$(cat "$home/pyproject.toml" "$pins" | sha256sum)

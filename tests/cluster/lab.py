@@ -16,7 +16,7 @@ from typing import Any
 SCRIPT = Path(__file__).with_name("machines.sh")
 TOOLS = ["unshare", "nsenter", "ip", "ssh", "ssh-keygen", "rsync", "/usr/sbin/sshd"]
 USER = "researcher"
-PATIENCE_S = 60.0
+PATIENCE_S = 240.0  # a hang ends a test here; nothing is asserted about speed
 
 SSHD = """\
 Port 22
@@ -36,7 +36,7 @@ def obstacle() -> str | None:
     if missing:
         return f"needs {', '.join(missing)} (Debian: openssh-server, rsync, iproute2)"
     trial = "mount -t tmpfs tmpfs /run && ip netns add one && ip link add lan type bridge"
-    trial += " && ip link add a type veth peer name b"
+    trial += " && ip link add veth-1 type veth peer name veth-2"
     command = ["unshare", "--net", "--pid", "--fork", "--mount", "--uts", "--ipc", "--mount-proc"]
     done = subprocess.run([*command, "sh", "-c", trial], capture_output=True, text=True, check=False)
     return f"may not make networks: {done.stderr.strip()}" if done.returncode else None
@@ -100,17 +100,16 @@ class Lab:
             "TMPDIR": str(self.folder / "laptop"),
         }
 
-    def start(self, command: str, cwd: Path, **options: Any) -> subprocess.Popen[str]:
+    def start(self, command: str, cwd: Path, output: Any = subprocess.PIPE) -> subprocess.Popen[str]:
         """A command line typed on the laptop."""
         spaces = ["--target", str(self.init), "--net", "--pid", "--mount", "--uts", "--ipc"]
         return subprocess.Popen(
             ["nsenter", *spaces, f"--wd={cwd}", "bash", "-c", command],
             env=self.environment,
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
+            stdout=output,
             stderr=subprocess.STDOUT,
             text=True,
-            **options,
         )
 
     def run(self, command: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -135,11 +134,11 @@ class Lab:
             if not state.startswith("Z") and "sshd" not in args and "ps -e" not in args
         }
 
-    def until(self, condition: Any, patience_s: float = PATIENCE_S) -> None:
-        limit = time.monotonic() + patience_s
+    def until(self, condition: Any) -> None:
+        limit = time.monotonic() + PATIENCE_S
         while not condition():
             assert time.monotonic() < limit, "waited in vain"
-            time.sleep(0.2)
+            time.sleep(0.5)
 
     def close(self) -> None:
         """Everything ends, nothing stays."""

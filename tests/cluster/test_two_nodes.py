@@ -1,4 +1,4 @@
-"""The README's ten commands on two machines: real ray up over real ssh, one machine's Ray killed in the middle."""
+"""The README's ten commands on two machines: real ray up over real ssh, one machine's Ray killed midway."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ import pytest
 from tests.cluster.lab import Lab, obstacle
 from tests.study.driver import rows
 
+WHY_NOT = obstacle()
 pytestmark = [
-    pytest.mark.timeout(600),
-    pytest.mark.skipif(obstacle() is not None, reason=f"no machines for a cluster here: {obstacle()}"),
+    pytest.mark.timeout(900),
+    pytest.mark.skipif(WHY_NOT is not None, reason=f"no machines for a cluster here: {WHY_NOT}"),
 ]
 
 ROOT = Path(__file__).parents[2]
@@ -81,7 +82,8 @@ class Story:
         _, *before, launch, fetch, down = readme()
         for command in before:
             self.typed(command)
-        self.lab.until(lambda: "2 local.cluster.node" in self._nodes(), 120)
+        self.lab.until(lambda: "ray::RuntimeEnvAgent" in self.lab.processes("worker").values())
+        self.lab.until(lambda: "2 local.cluster.node" in self._nodes())
         self._launched(launch)
         self.typed(fetch)
         self._searched_for_the_token()
@@ -95,13 +97,21 @@ class Story:
         """The study, and in its middle the end of a machine. The one place that knows how it is launched."""
         there = str(self.shared)
         typed = command.replace("/shared", there).replace("--name first", f"--name first {SMALL}")
-        process = self.lab.start(typed, self.project)
         epochs = self.shared / "studies" / "first" / "epochs.jsonl"
-        self.lab.until(lambda: self._training("worker") and len(rows(epochs)) >= 6, 180)
+        log = self.lab.folder / "launch.log"
+        with log.open("w") as output:
+            process = self.lab.start(typed, self.project, output)
+
+        def midway() -> bool:
+            assert process.poll() is None, f"ended too early:\n{log.read_text()}"
+            return len(rows(epochs)) >= 6 and self._training("worker")
+
+        self.lab.until(midway)
         self._watched()
         self.lab.on("worker", "pkill -KILL raylet; pkill -KILL -f ray::")
-        self.said.append(process.communicate()[0])
-        assert process.returncode == 0, self.said[-1]
+        status = process.wait()
+        self.said.append(log.read_text())
+        assert status == 0, self.said[-1]
 
     def _training(self, node: str) -> bool:
         return any("TrialRun" in title for title in self.lab.processes(node).values())
