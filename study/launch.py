@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 from rich.console import Console
 
-from study import cluster, identity, joining, spec
+from study import cluster, identity, joining, received, spec
 from study.agenda import Agenda
 from study.conduct import INTERRUPTED, conduct
 from study.search import Search
@@ -102,6 +102,7 @@ def _resumed(given: argparse.Namespace, values: dict[str, Any], problems: list[s
     if not path.is_file():
         names = sorted(found.parent.name for found in root.glob("*/study.json"))
         raise ConfigError([*problems, f"--resume: {unknown('study', given.resume, names)} (in {root})"])
+    received.check(path.parent)
     stored, code, hashed = _stored(path, problems)
     if stored.name != path.parent.name:  # it would go on in the folder of its name, perhaps another study's
         moved = f"--resume: {path.parent} holds {stored.name!r}; nearest valid: name the folder so again"

@@ -61,7 +61,7 @@ class Story:
     @property
     def study(self) -> Path:
         """As fetched, on the laptop."""
-        return self.project / "studies" / "first"
+        return self.project / "first"
 
     @property
     def token(self) -> str:

@@ -51,7 +51,10 @@ class TestEveryFile:
         assert all(command.count("'") % 2 == 0 for command in commands)
 
     def test_starts_as_the_comments_say(self, name: str) -> None:
-        head, worker = loaded(name)["head_start_ray_commands"][1], loaded(name)["worker_start_ray_commands"][1]
+        head, worker = (
+            loaded(name)["head_start_ray_commands"][1],
+            loaded(name)["worker_start_ray_commands"][1],
+        )
         assert "--disable-usage-stats" in head
         assert "--dashboard-host=127.0.0.1" in head
         assert all("env -u OMP_NUM_THREADS" in c and "$RAY_PORTS" in c for c in (head, worker))
@@ -59,7 +62,9 @@ class TestEveryFile:
 
     def test_says_what_was_run(self, name: str) -> None:
         top = FILES[name].read_text().partition("\ncluster_name:")[0]
-        assert ("# Run: by tests/cluster/test_two_nodes.py" if name == "cluster.yaml" else "Never run:") in top
+        assert (
+            "# Run: by tests/cluster/test_two_nodes.py" if name == "cluster.yaml" else "Never run:"
+        ) in top
 
 
 @pytest.mark.parametrize("name", CLOUDS)
