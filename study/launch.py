@@ -104,6 +104,7 @@ def _resumed(given: argparse.Namespace, values: dict[str, Any], problems: list[s
         raise ConfigError([*problems, f"--resume: {unknown('study', given.resume, names)} (in {root})"])
     received.check(path.parent)
     stored, code, hashed = _stored(path, problems)
+    received.check_modules(stored)
     if stored.name != path.parent.name:  # it would go on in the folder of its name, perhaps another study's
         moved = f"--resume: {path.parent} holds {stored.name!r}; nearest valid: name the folder so again"
         raise ConfigError([*problems, moved])

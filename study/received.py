@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from study.spec import StudySpec
 from trainables import imports
 from trainables.errors import ConfigError
 
@@ -27,6 +28,13 @@ def check(folder: Path) -> None:
     if problems:
         raise ConfigError(problems)
     imports.data_only(folder)
+
+
+def check_modules(spec: StudySpec) -> None:
+    """ConfigError where the spec names a module that lies in such a folder. Nothing has been imported yet."""
+    for what, named in (("function", spec.space.function), ("network", spec.train.network)):
+        if named and imports.IMPORT_PATH.fullmatch(named):
+            imports.check(what, named)
 
 
 def _stays(path: Path, home: Path) -> bool:

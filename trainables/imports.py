@@ -16,19 +16,20 @@ IMPORT_PATH = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
 
 
 def data_only(folder: Path) -> None:
-    """Import nothing from ``folder`` in this process: what lies there was read as data, perhaps a stranger's."""
+    """Import nothing from ``folder`` in this process: what lies there is data, perhaps a stranger's."""
     _data_only.add(folder.resolve())
 
 
-def _refused(module_name: str) -> Path | None:
-    """The file or folder of a module that lies among data; None where none of it does."""
-    relative = Path(*module_name.split("."))
-    for place in sys.path:
+def check(what: str, path: str) -> None:
+    """ConfigError where the module of an import path lies among data."""
+    here = str(Path.cwd())
+    relative = Path(*path.partition(":")[0].split("."))
+    for place in [*sys.path, here]:
         for candidate in (relative, relative.with_suffix(".py"), relative.parent):
-            path = Path(place or ".", candidate).resolve()
-            if path.exists() and any(path.is_relative_to(folder) for folder in _data_only):
-                return path
-    return None
+            file = Path(place or here, candidate).resolve()
+            if file.exists() and any(file.is_relative_to(folder) for folder in _data_only):
+                why = f"{file} lies in a folder of results, which is data: nothing in it is executed"
+                raise ConfigError([f"{what} {path}: {why}; put the module elsewhere"])
 
 
 def find(what: str, path: str) -> Any:
@@ -41,9 +42,7 @@ def find(what: str, path: str) -> Any:
     here = str(Path.cwd())
     if here not in sys.path:
         sys.path.append(here)  # last: a user's file must not hide what libraries import
-    if (refused := _refused(module_name)) is not None:
-        why = f"{refused} lies in a folder of results, which is data: nothing in it is executed"
-        raise ConfigError([f"{what} {path}: {why}; put the module elsewhere"])
+    check(what, path)
     importlib.invalidate_caches()  # the file may be younger than Python's last look into the folder
     try:
         module = importlib.import_module(module_name)
