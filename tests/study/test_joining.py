@@ -18,9 +18,10 @@ from study import greeting, joining
 from trainables.errors import ConfigError
 
 PROGRAM = """
-import sys, ray
+import sys
 from study import cluster
 with cluster.running(None):
+    import ray  # reads its environment when it is imported: not before it is set
     print(ray.get_runtime_context().gcs_address, flush=True)
     sys.stdin.readline()
 """
