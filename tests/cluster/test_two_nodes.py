@@ -118,7 +118,9 @@ class Story:
         assert status == 0, self.said[-1]
 
     def _training(self, node: str) -> bool:
-        return any("TrialRun" in title for title in self.lab.processes(node).values())
+        """By what its processes do at the moment, or between two epochs."""
+        titles = self.lab.processes(node).values()
+        return any("ResourceTrainable" in title or "TrialRun" in title for title in titles)
 
     def _watched(self) -> None:
         """Sockets, titles and threads while trials run on both machines."""
