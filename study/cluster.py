@@ -8,7 +8,6 @@ import os
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -17,12 +16,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from study import joining
 from study.provenance import cores
 from trainables.errors import ConfigError
 
 SCRATCH = "spinetune-"  # prefix of a driver's folder for its Ray
 WARDEN = Path(__file__).with_name("nodes") / "warden.py"
-ANSWER_S = 5.0  # a cluster that has not answered by then does not answer
 
 # Read by Ray when it is imported or initialised, and inherited by every process that it starts.
 ENVIRONMENT = {
@@ -48,43 +47,6 @@ LOCAL_ENVIRONMENT = {
 PRELOAD = ["study.tuning", "torch._dynamo"]
 
 
-def speaks_grpc(connection: socket.socket) -> bool:
-    """Whether the other side greets as gRPC does: HTTP/2 preface, then SETTINGS (type 4).
-
-    Without this, ray.init waits for minutes on a port that accepts connections and is no Ray.
-    """
-    settings = b"\0\0\0\4\0\0\0\0\0"  # an empty frame: length, type, flags, stream
-    connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + settings)
-    header = b""
-    while len(header) < len(settings):
-        received = connection.recv(len(settings) - len(header))
-        if not received:
-            return False
-        header += received
-    return header[3] == 4
-
-
-def check_address(address: str) -> None:
-    """ConfigError unless a gRPC server, as Ray is one, answers at ``host:port`` (or ``ray://host:port``)."""
-    if address == "auto":
-        return
-    host, _, port = address.removeprefix("ray://").rpartition(":")
-    if not host or not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
-        raise ConfigError([f"address: got {address!r}, must be HOST:PORT, e.g. 127.0.0.1:6379, or auto"])
-    try:
-        with socket.create_connection((host.strip("[]"), int(port)), timeout=ANSWER_S) as connection:
-            if os.environ.get("RAY_USE_TLS") != "1" and not speaks_grpc(connection):
-                raise OSError("what listens there does not speak Ray's protocol")
-    except (OSError, UnicodeError) as error:  # UnicodeError: a host name that no resolver can be asked for
-        reason = getattr(error, "strerror", None) or str(error) or "no answer"
-        raise ConfigError(
-            [
-                f"address: no Ray answers at {address} ({reason}); start one with 'ray start --head', "
-                "or leave the address out to run on this machine"
-            ]
-        ) from None
-
-
 @contextmanager
 def running(address: str | None) -> Iterator[int]:
     """A connected Ray for the length of the block; yields its CPUs. A local one leaves nothing behind."""
@@ -94,11 +56,12 @@ def running(address: str | None) -> Iterator[int]:
             yield cpus
         return
     # What 'ray start' does on the other side, made explicit here: tokens where there is one.
-    os.environ.setdefault("RAY_AUTH_MODE", "token" if _has_token() else "disabled")
+    os.environ.setdefault("RAY_AUTH_MODE", "token" if joining.token()[0] else "disabled")
     import ray
 
     try:
         with _interruptible():
+            _check_node(address)
             ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
     except (ConnectionError, RuntimeError, ValueError) as error:
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
@@ -126,10 +89,20 @@ def _interruptible() -> Iterator[None]:
         terminate_like_interrupt()
 
 
-def _has_token() -> bool:
-    """Whether Ray would find an authentication token for a cluster."""
-    file = Path(os.environ.get("RAY_AUTH_TOKEN_PATH") or Path.home() / ".ray" / "auth_token")
-    return "RAY_AUTH_TOKEN" in os.environ or file.is_file()
+def _check_node(address: str) -> None:
+    """ConfigError where this machine is no node of the cluster: Ray would crash, with a trace of C++."""
+    if address.startswith("ray://"):
+        return
+    from ray._private.services import GcsClient
+
+    nodes = GcsClient(address=address).get_all_node_info(timeout=joining.ANSWER_S).values()
+    if not any(joining.is_here(node.node_manager_address) for node in nodes):
+        raise ConfigError(
+            [
+                f"address: this machine is no node of the cluster at {address}, and a driver must be on one; "
+                "start it there ('ray attach cluster.yaml', then --address auto)"
+            ]
+        )
 
 
 def _use_idle_processes() -> None:

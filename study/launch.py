@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 from rich.console import Console
 
-from study import cluster, identity, postgres, shared, spec, supervise
+from study import identity, joining, postgres, received, shared, spec, supervise
 from study.agenda import Agenda
 from study.conduct import conduct
 from study.ending import INTERRUPTED
@@ -93,7 +93,7 @@ def main(argv: list[str]) -> int:
             _dry_run(study_spec, console)
             return 0
         if address is not None:
-            cluster.check_address(address)
+            address = joining.check_address(address)
         _check_output(study_spec, resume=given.resume is not None)
         if study_spec.resources.optuna_storage:
             postgres.check(study_spec.resources.optuna_storage)
@@ -139,7 +139,9 @@ def _resumed(given: argparse.Namespace, values: dict[str, Any], problems: list[s
     if text is None:
         names = sorted(found.parent.name for found in root.glob("*/study.json"))
         raise ConfigError([*problems, f"--resume: {unknown('study', given.resume, names)} (in {root})"])
+    received.check(path.parent)
     stored, code, hashed = _stored(path, text, problems)
+    received.check_modules(stored)
     if stored.name != path.parent.name:  # it would go on in the folder of its name, perhaps another study's
         moved = f"--resume: {path.parent} holds {stored.name!r}; nearest valid: name the folder so again"
         raise ConfigError([*problems, moved])

@@ -11,7 +11,25 @@ from typing import Any
 
 from trainables.errors import ConfigError, said, unknown
 
+_data_only: set[Path] = set()
 IMPORT_PATH = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
+
+
+def data_only(folder: Path) -> None:
+    """Import nothing from ``folder`` in this process: what lies there is data, perhaps a stranger's."""
+    _data_only.add(folder.resolve())
+
+
+def check(what: str, path: str) -> None:
+    """ConfigError where the module of an import path lies among data."""
+    here = str(Path.cwd())
+    relative = Path(*path.partition(":")[0].split("."))
+    for place in [*sys.path, here]:
+        for candidate in (relative, relative.with_suffix(".py"), relative.parent):
+            file = Path(place or here, candidate).resolve()
+            if file.exists() and any(file.is_relative_to(folder) for folder in _data_only):
+                why = f"{file} lies in a folder of results, which is data: nothing in it is executed"
+                raise ConfigError([f"{what} {path}: {why}; put the module elsewhere"])
 
 
 def find(what: str, path: str) -> Any:
@@ -24,6 +42,7 @@ def find(what: str, path: str) -> Any:
     here = str(Path.cwd())
     if here not in sys.path:
         sys.path.append(here)  # last: a user's file must not hide what libraries import
+    check(what, path)
     importlib.invalidate_caches()  # the file may be younger than Python's last look into the folder
     try:
         module = importlib.import_module(module_name)

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from types import TracebackType
 
-from study.cluster import speaks_grpc
+from study import greeting, joining
 
 LOOK_S = 1.0
 ANSWER_S = 5.0
@@ -23,7 +23,9 @@ def answers(address: str) -> bool:
     host, _, port = address.rpartition(":")
     try:
         with socket.create_connection((host.strip("[]"), int(port)), timeout=ANSWER_S) as connection:
-            return os.environ.get("RAY_USE_TLS") == "1" or speaks_grpc(connection)
+            if os.environ.get("RAY_USE_TLS") == "1":
+                return True
+            return greeting.status(connection, joining.token()[0]) is not None
     except OSError:
         return False
 

@@ -16,7 +16,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
-from study import cluster, provenance
+from study import cluster, joining, provenance
 from study.ending import INTERRUPTED
 from study.remote import agent, fetch, follow, listing, parcel, route, tunnel
 from study.remote.agent import Frame
@@ -126,7 +126,7 @@ def run(
             names = away.roots()
             ask, again = away.ask, away.open
         elif address is not None:
-            cluster.check_address(address)
+            address = joining.check_address(address)
             stack.enter_context(cluster.running(address))
             from study.nodes import head
 

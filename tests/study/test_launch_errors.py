@@ -143,7 +143,7 @@ class TestAddress:
         self, greeting: bytes | None, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """One closes at once, one speaks HTTP/1, one accepts and stays silent."""
-        monkeypatch.setattr("study.cluster.ANSWER_S", 0.5)
+        monkeypatch.setattr("study.joining.ANSWER_S", 0.5)
         kept = []
         with socket.create_server(("127.0.0.1", 0)) as server:
 
