@@ -82,6 +82,8 @@ class Cluster:
         code = f"import ray; ray.init('{self.address}', logging_level=50); "
         code += "print(sum(node['Alive'] for node in ray.nodes()))"
         for _ in range(30):
+            if any(node.poll() is not None for node in self.nodes):
+                break
             if self.run("-c", code).stdout.strip() == "2":
                 return
         pytest.fail("two nodes did not come up; is the machine overloaded?")
