@@ -89,8 +89,8 @@ def table(results: list[dict[str, Any]], origin: dict[str, Any]) -> str:
         "Nodes are simulated: raylets of one machine, on the loopback; all of them, the driver and every",
         "trial's process share its cores with whatever else ran (the load: a quiet machine has 0), at nice "
         f"{' and '.join(map(str, nice))}.",
-        f"Trials sleep for ten epochs, {SPREAD:.0%} more or less than the nominal time. Network, shared storage and",
-        "torch play no part.",
+        f"Trials sleep for ten epochs, {SPREAD:.0%} more or less than the nominal time. Network, shared",
+        "storage and torch play no part.",
         "",
         "## Slots busy",
         "",
