@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.scaling_table import SPREAD, efficiency, read_spans, results_per_s, table
+from benchmarks.scaling_table import SPREAD, efficiency, merged, read_spans, results_per_s, table
 from study import cluster, provenance
 
 os.environ |= cluster.ENVIRONMENT | cluster.LOCAL_ENVIRONMENT  # Ray reads them when it is imported
@@ -164,6 +164,8 @@ def measure(setting: dict[str, Any], scratch: Path) -> dict[str, Any]:
         "driver_all_threads_share": all_s / wall_s,
         "tune_folder_mib": sum(p.stat().st_size for p in (spec.folder / "tune").rglob("*")) / 2**20,
         "worker_mib": memory[0] if memory else float("nan"),
+        "commit": provenance.commit(),
+        "nice": os.getpriority(os.PRIO_PROCESS, 0),
         "load_before": before,
         "load_after": load(),
     }
@@ -222,6 +224,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--rounds", type=int, default=5, help="trials per slot")
     parser.add_argument("--slots", type=int, nargs="*", default=[8, 16, 32, 64], help="for the saturation")
     parser.add_argument("--output", type=Path, default=RESULTS)
+    parser.add_argument("--add", action="store_true", help="keep the other rows of the results there are")
     parser.add_argument("--measure", help=argparse.SUPPRESS)
     parser.add_argument("--scratch", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args(argv)
@@ -229,17 +232,18 @@ def main(argv: list[str]) -> int:
         print(json.dumps(measure(json.loads(given.measure), given.scratch)))
         return 0
     origin = {
-        "command": " ".join(["python", "-m", "benchmarks.scaling", *argv]),
-        "commit": provenance.commit(),
+        "command": "python -m benchmarks.scaling",
         "machine": provenance.machine(),
         "versions": provenance.versions(),
     }
-    results = []
+    path = given.output / "scaling.json"
+    results = json.loads(path.read_text())["results"] if given.add else []
     for setting in settings(given):
-        results.append(apart(setting))
-        print({key: round(v, 3) if isinstance(v, float) else v for key, v in results[-1].items()}, flush=True)
+        row = apart(setting)
+        results = merged(results, row)
+        print({key: round(v, 3) if isinstance(v, float) else v for key, v in row.items()}, flush=True)
         whole = json.dumps({**origin, "results": results}, indent=1) + "\n"
-        (given.output / "scaling.json").write_text(whole)
+        path.write_text(whole)
         (given.output / "scaling.md").write_text(table(results, origin))
     return 0
 

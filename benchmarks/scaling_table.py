@@ -66,19 +66,31 @@ def results_per_s(spans: Spans) -> float:
     return float((len(middle) - 1) / (middle[-1] - middle[0]))
 
 
+def merged(results: list[dict[str, Any]], row: dict[str, Any]) -> list[dict[str, Any]]:
+    """The results with this one, instead of an earlier one of the same setting; the fast trials last."""
+
+    def key(one: dict[str, Any]) -> tuple[bool, float, int, int]:
+        return not one["trial_s"], one["trial_s"], one["nodes"], one["slots_per_node"]
+
+    return sorted([one for one in results if key(one) != key(row)] + [row], key=key)
+
+
 def table(results: list[dict[str, Any]], origin: dict[str, Any]) -> str:
     """The results as Markdown."""
     machine, versions = origin["machine"], origin["versions"]
+    commits = ", ".join(sorted({row["commit"] for row in results}))
+    nice = sorted({row["nice"] for row in results})
     lines = [
         "# Scaling",
         "",
         f"`{origin['command']}`, {machine['cpu']}, {machine['cores']} cores, {machine['memory_gib']} GiB, "
-        f"ray {versions['ray']}, optuna {versions['optuna']}, commit {origin['commit']}; n = 1 study a row.",
+        f"ray {versions['ray']}, optuna {versions['optuna']}, commit {commits}; n = 1 study a row.",
         "",
         "Nodes are simulated: raylets of one machine, on the loopback; all of them, the driver and every",
-        "trial's process share its cores with whatever else ran (the load). Trials sleep for ten epochs, "
-        f"{SPREAD:.0%} more or less",
-        "than the nominal time. Network, shared storage and torch play no part.",
+        "trial's process share its cores with whatever else ran (the load: a quiet machine has 0), at nice "
+        f"{' and '.join(map(str, nice))}.",
+        f"Trials sleep for ten epochs, {SPREAD:.0%} more or less than the nominal time. Network, shared",
+        "storage and torch play no part.",
         "",
         "## Slots busy",
         "",

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.scaling_table import efficiency, read_spans, results_per_s, table
+from benchmarks.scaling_table import efficiency, merged, read_spans, results_per_s, table
 
 # Two slots: one is up at 2 s and one at 4 s. Trials 0 and 1 of two epochs, trial 2 of one, trial 3 the last.
 SPANS = {
@@ -35,6 +35,17 @@ def test_a_replaced_process_is_a_slot_that_starts_late() -> None:
 def test_results_a_second_are_those_of_the_middle_half() -> None:
     slow_ends = [(0.0, float(end), 0) for end in (0, 100, 200, 201, 202, 203, 300, 400)]
     assert results_per_s({1: slow_ends}) == pytest.approx(1.0)
+
+
+def test_a_setting_that_is_measured_again_replaces_its_row() -> None:
+    rows = [
+        {"trial_s": trial_s, "nodes": nodes, "slots_per_node": slots, "n": n}
+        for n, (trial_s, nodes, slots) in enumerate([(0.0, 1, 8), (30.0, 8, 4), (30.0, 1, 4), (30.0, 8, 4)])
+    ]
+    found: list[dict[str, object]] = []
+    for row in rows:
+        found = merged(found, row)
+    assert [row["n"] for row in found] == [2, 3, 0]
 
 
 def test_notes_are_read_by_process(tmp_path: Path) -> None:
