@@ -44,7 +44,7 @@ class HeadLostError(OSError):
 
 
 class HeadWatch:
-    """Calls ``lost`` once, in a thread, when the head has refused for ``patience_s``, or is silent for longer.
+    """Calls ``lost`` once, in a thread, when the head refused for ``patience_s``, or is silent for longer.
 
     The main thread is of no use then: it waits inside Ray for an answer, as does whatever asks the head.
     ``lost`` is to end the process. ``address`` None: nothing is watched.
