@@ -63,9 +63,19 @@ class Bench:
         command = self.head.command([sys.executable, "-c", code, f"{self.head.address}:{PORT}"])
 
         def alive() -> bool:
-            done = subprocess.run(
-                command, env=self.net.environment, capture_output=True, text=True, check=False, timeout=120
-            )
+            if self.head.node is not None and self.head.node.poll() is not None:
+                self.head.ray(self.head)  # a busy machine: it gave up
+            try:
+                done = subprocess.run(
+                    command,
+                    env=self.net.environment,
+                    capture_output=True,
+                    text=True,
+                    check=False,
+                    timeout=120,
+                )
+            except subprocess.TimeoutExpired:
+                return False
             return done.stdout.split()[-1:] == [str(count)]
 
         return until(alive, START_S, f"{count} nodes")

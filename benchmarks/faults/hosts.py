@@ -22,7 +22,7 @@ from trainables.errors import ConfigError
 NETWORK = "198.51.100"  # TEST-NET-2: routed nowhere
 PORT = 6379
 PREFIX = "spf"  # of the names of all namespaces and devices; two runs at once need two
-START_S = 180.0
+START_S = 400.0
 ROOT = Path(__file__).parents[2]
 
 
@@ -38,6 +38,7 @@ class Host:
         self.address = f"{NETWORK}.{10 + index}"
         self.folder = net.work / self.name
         self._unshare: subprocess.Popen[bytes] | None = None
+        self.node: subprocess.Popen[bytes] | None = None  # what started Ray
         self.pid = 0  # of its first process, seen from outside
         _ip("netns", "add", self.name)
         _ip("link", "add", f"{self.name}v", "netns", self.name, "type", "veth", "peer", "name", self._port,
@@ -118,7 +119,7 @@ class Host:
             words += [f"--address={head.address}:{PORT}"]
         loop = f"while :; do {shlex.join(words)}; sleep 2; done"
         command = shlex.join(words) if head is self else loop
-        self.start(["bash", "-c", command], self.folder / "ray.log", extra)
+        self.node = self.start(["bash", "-c", command], self.folder / "ray.log", extra)
 
     @staticmethod
     def _namespace(entry: Path) -> str:
