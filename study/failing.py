@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+STARVED_S = 20.0  # a trial that waits longer than a process takes to start has none coming
 MEMORY_RETRIES = 1  # a trial that ran out of memory does so again, unless its neighbours were the reason
 # Of Ray's memory monitor: what the node had in use and has in all.
 _IN_USE = re.compile(r"was ([\d.]+ ?[KMGT]?i?B) / ([\d.]+ ?[KMGT]?i?B)")
@@ -47,6 +49,24 @@ def cause(text: str, memory_mib: float | None = None) -> Cause:
     if "unavailable" in text:  # the connection broke: process or node, nobody knows yet
         return Cause("process", f"its process or node died{held}")
     return Cause("process", f"its process died{held}")
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A trial without a process."""
+
+    since_s: float
+    again: bool  # it had one, which died
+
+
+def next_in_line(waiting: Mapping[int, Waiting], now_s: float) -> int | None:
+    """Who gets the next free process, before any other; None: nobody has to.
+
+    The oldest of those that failed, else the oldest that waits in vain. Nobody whose own process may be
+    starting: it would be dropped, and where trials are shorter than a start the slot never recovers.
+    """
+    due = {n: one for n, one in waiting.items() if one.again or now_s - one.since_s > STARVED_S}
+    return min(due, key=lambda n: (not due[n].again, due[n].since_s), default=None)
 
 
 @dataclass

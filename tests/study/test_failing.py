@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from study.failing import Allowance, Cause, cause, out_of_memory, verdict
+from study.failing import STARVED_S, Allowance, Cause, Waiting, cause, next_in_line, out_of_memory, verdict
 
 KILLED = """The actor died unexpectedly before finishing this task.
 The actor is dead because its worker process has died. Worker exit type: SYSTEM_ERROR Worker exit detail: \
@@ -80,3 +80,19 @@ def test_verdict() -> None:
     memory = Cause("memory", "out of memory (8 GiB)")
     assert verdict([memory, memory], 6) == "in epoch 7, 2 times: out of memory (8 GiB)"
     assert verdict([], 0) == "in epoch 1: its process died"
+
+
+@pytest.mark.parametrize(
+    ("waiting", "first"),
+    [
+        ({}, None),
+        ({1: (90.0, False), 2: (95.0, False)}, None),  # their processes may be starting
+        ({1: (90.0, False), 2: (95.0, True)}, 2),
+        ({1: (95.0, True), 2: (90.0, True)}, 2),
+        ({1: (0.0, False), 2: (99.0, True)}, 2),  # it has begun
+        ({1: (5.0, False), 2: (0.0, False), 3: (99.0, False)}, 2),
+    ],
+)
+def test_next_in_line(waiting: dict[int, tuple[float, bool]], first: int | None) -> None:
+    assert STARVED_S < 90
+    assert next_in_line({n: Waiting(*one) for n, one in waiting.items()}, 100.0) == first
