@@ -19,7 +19,7 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
 from study.failing import out_of_memory
-from study.nodes.care import Care
+from study.nodes.care import Care, one_death_for_all
 from study.nodes.room import Room
 from trainables import checkpoint, train
 from trainables.config import TrainConfig
@@ -208,6 +208,7 @@ def run(recorder: Recorder, spec: StudySpec, slots: int, cpus: int) -> bool:
     ``slots`` are those at the start; where the spec names none, they follow the nodes.
     """
     _quieten()
+    one_death_for_all()
     os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = MANY  # our searcher says how many there are
     care = Care(recorder, spec.resources.retries)
     room = Room(slots, lambda resources: _slots(spec, resources))

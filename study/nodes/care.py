@@ -10,12 +10,32 @@ from typing import TYPE_CHECKING, Any
 
 import ray
 from ray import tune
+from ray.air.execution._internal.actor_manager import RayActorManager
+from ray.exceptions import RayActorError, RayTaskError
 
 from study.failing import Allowance, Cause, Waiting, cause, next_in_line, verdict
 from study.watchdog import Watchdog
 
 if TYPE_CHECKING:
     from study.record import Recorder
+
+
+def one_death_for_all() -> None:
+    """Let Tune see the end of an actor in whatever Ray raises for it.
+
+    Tune 2.60 knows RayActorError and ends the whole study with a RuntimeError on others: on OutOfMemoryError,
+    which Ray raises where its memory monitor killed the actor.
+    """
+    handle = RayActorManager._actor_task_failed
+    if handle.__module__ == __name__:
+        return
+
+    def failed(self: Any, task: Any, exception: Exception) -> None:
+        if not isinstance(exception, RayActorError | RayTaskError):
+            exception = RayActorError(error_msg=str(exception))
+        handle(self, task, exception)
+
+    RayActorManager._actor_task_failed = failed
 
 
 class Care(tune.Callback):
