@@ -82,7 +82,7 @@ class Bench:
 
     def launch(self, *flags: str, resume: bool = False, local: bool = False) -> None:
         """Start the driver on the head."""
-        words = [sys.executable, "-m", "study.launch", "--output", str(self.shared), *flags]
+        words = [sys.executable, "-m", "study.launch", "--output", str(self.shared)]
         words += [] if local else ["--address", f"{self.head.address}:{PORT}"]
         if resume:
             words += ["--resume", "faults"]
@@ -91,7 +91,7 @@ class Bench:
             words += ["--name", "faults", "--network", "benchmarks.faults.network:Napping"]
             words += ["--network-args", network, "--epochs", str(EPOCHS), "--trials", str(SEARCHED)]
             words += ["--confirm", "0", "--accuracy-floor", "0", "--threads", "1"]
-        self.driver = self.head.start(words, self.log)
+        self.driver = self.head.start([*words, *flags], self.log)
 
     def rows(self) -> list[dict[str, Any]]:
         return rows(self.folder / "epochs.jsonl")
