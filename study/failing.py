@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+STARVED_S = 20.0  # a trial that waits longer than a process takes to start has none coming
 MEMORY_RETRIES = 1  # a trial that ran out of memory does so again, unless its neighbours were the reason
 # Of Ray's memory monitor: what the node had in use and has in all.
-_IN_USE = re.compile(r"was ([\d.]+ ?[KMGT]?i?B) / ([\d.]+ ?[KMGT]?i?B)")
+_IN_USE = re.compile(r"was ([\d.]+)GB used / ([\d.]+)GB")
+_TRIAL_GB = re.compile(r"^\d+\t([\d.]+)\tray::ResourceTrainable", re.M)  # of the largest ten processes
 _ALLOCATION = ("can't allocate memory", "out of memory", "unable to allocate", "alloc_failed")
 
 
@@ -40,13 +43,33 @@ def cause(text: str, memory_mib: float | None = None) -> Cause:
         return Cause("memory", f"out of memory ({told or 'no number'})")
     if "low on memory" in text or "memory usage threshold" in text:
         numbers = _IN_USE.search(text)
-        use = f", {numbers[1]} of {numbers[2]} in use" if numbers else ""
-        return Cause("memory", f"Ray killed its process because the node was out of memory{use}{held}")
+        use = f", {numbers[1]} of {numbers[2]} GB in use" if numbers else ""
+        if trials := _TRIAL_GB.findall(text):
+            use += f", {max(map(float, trials)):.1f} GB by the largest trial"
+        return Cause("memory", f"Ray killed its process because the node was out of memory{use}")
     if "node has died" in text or "node was terminated" in text or "node is dead" in text:
         return Cause("node", "its node died, or was cut off")
     if "unavailable" in text:  # the connection broke: process or node, nobody knows yet
         return Cause("process", f"its process or node died{held}")
     return Cause("process", f"its process died{held}")
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A trial without a process."""
+
+    since_s: float
+    again: bool  # it had one, which died
+
+
+def next_in_line(waiting: Mapping[int, Waiting], now_s: float) -> int | None:
+    """Who gets the next free process, before any other; None: nobody has to.
+
+    The oldest of those that failed, else the oldest that waits in vain. Nobody whose own process may be
+    starting: it would be dropped, and where trials are shorter than a start the slot never recovers.
+    """
+    due = {n: one for n, one in waiting.items() if one.again or now_s - one.since_s > STARVED_S}
+    return min(due, key=lambda n: (not due[n].again, due[n].since_s), default=None)
 
 
 @dataclass

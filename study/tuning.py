@@ -20,7 +20,7 @@ from ray.tune.search import Searcher
 from study import storage
 from study.failing import out_of_memory
 from study.nodes import probe
-from study.nodes.care import Care
+from study.nodes.care import Care, one_death_for_all
 from study.nodes.lean import lean
 from study.nodes.room import Room
 from study.resources import slots
@@ -138,16 +138,16 @@ class _Searcher(Searcher):
     leaves trials running forever, and cannot set constraints.
     """
 
-    def __init__(self, recorder: Recorder, threads: int, care: Care, room: Room) -> None:
+    def __init__(self, recorder: Recorder, threads: int, room: Room) -> None:
         super().__init__()
         self.recorder = recorder
         self.threads = threads
-        self.care, self.room = care, room
+        self.room = room
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         if news := self.room.news():
             print(news, flush=True)
-        if self._full():
+        if self.recorder.broken is None and len(self.recorder.running) >= self.room.slots:
             return None
         suggestion = self.recorder.next()
         if suggestion is None:  # FINISHED is for good, None for now
@@ -161,16 +161,6 @@ class _Searcher(Searcher):
             "checkpoint": self.recorder.store.checkpoint(number),
             "filed": self.recorder.filed(number),
         }
-
-    def _full(self) -> bool:
-        """Whether no new trial may begin.
-
-        Tune would hand a free process to the newest trial: one whose process died comes first, or it would
-        wait, where its node is gone, until the whole budget is spent.
-        """
-        if self.recorder.broken is not None:
-            return False
-        return bool(self.care.waiting) or len(self.recorder.running) >= self.room.slots
 
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
@@ -187,17 +177,22 @@ class _Searcher(Searcher):
 class _Scheduler(FIFOScheduler):
     """First in, first out, and the recorder's stops.
 
-    ``choose_trial_to_run`` names none: Tune then hands a free process to the newest trial without one. Its
-    FIFO rule gives it to the oldest pending trial, even where a new process is already starting for that
+    ``choose_trial_to_run`` mostly names none: Tune then hands a free process to the newest trial without one.
+    Its FIFO rule gives it to the oldest pending trial, even where a new process is already starting for that
     (after a kill), and drops the starting one; with trials shorter than a start, concurrency never recovers.
+    Without any rule, trials that wait because there are fewer CPUs than slots (a node died) wait until the
+    whole budget is spent: see ``failing.next_in_line``.
     """
 
-    def __init__(self, recorder: Recorder) -> None:
+    def __init__(self, recorder: Recorder, care: Care) -> None:
         super().__init__()
-        self.recorder = recorder
+        self.recorder, self.care = recorder, care
 
-    def choose_trial_to_run(self, tune_controller: Any) -> None:
-        return None
+    def on_trial_add(self, tune_controller: Any, trial: Any) -> None:
+        self.care.queued(trial)
+
+    def choose_trial_to_run(self, tune_controller: Any) -> Any | None:
+        return self.care.next_in_line()
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
         stop = "epoch" in result and self.recorder.should_stop(trial.config["number"], result)
@@ -217,6 +212,7 @@ def run(recorder: Recorder, share: Share, folder: Path) -> bool:
     """
     _quieten()
     lean()
+    one_death_for_all()
     os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = MANY  # our searcher says how many there are
     spec = recorder.agenda.spec
     care = Care(recorder, spec.resources.retries)
@@ -227,8 +223,8 @@ def run(recorder: Recorder, share: Share, folder: Path) -> bool:
     tuner = tune.Tuner(
         tune.with_resources(TrialRun, needs),
         tune_config=tune.TuneConfig(
-            search_alg=_Searcher(recorder, spec.train.threads or share.threads, care, room),
-            scheduler=_Scheduler(recorder),
+            search_alg=_Searcher(recorder, spec.train.threads or share.threads, room),
+            scheduler=_Scheduler(recorder, care),
             num_samples=-1,  # until the searcher has no more
             reuse_actors=True,
             trial_name_creator=_name,

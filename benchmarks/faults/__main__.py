@@ -64,14 +64,14 @@ SHOWN = {
 }
 
 
-def measure(name: str) -> dict[str, Any]:
+def measure(name: str, prefix: str) -> dict[str, Any]:
     """One fault, from an empty machine to an empty machine."""
     work = Path(tempfile.mkdtemp(prefix="spf-", dir="/tmp"))
     facts: dict[str, Any] = {"load": round(os.getloadavg()[0], 1), "date": time.strftime("%Y-%m-%d")}
     facts["commit"] = provenance.commit()
     began = time.monotonic()
     try:
-        with hosts.net(work) as net:
+        with hosts.net(work, prefix) as net:
             shared = work / "shared"
             shared.mkdir()
             bench = Bench(net, shared)
@@ -122,15 +122,17 @@ def main() -> int:
     """Measure, and write the results after every fault."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.faults", description=__doc__.split("\n")[0])
     parser.add_argument("fault", nargs="*", help=f"of {', '.join(FAULTS)} (default: all)")
+    parser.add_argument("--prefix", default=hosts.PREFIX, help="of the namespaces: two runs at once need two")
     given = parser.parse_args()
     if unknown := [name for name in given.fault if name not in FAULTS]:
         parser.error(f"no such fault: {', '.join(unknown)}; there are {', '.join(FAULTS)}")
     path = RESULTS / "faults.json"
-    results = json.loads(path.read_text()) if path.exists() else {"faults": {}}
     failed = 0
     for name in given.fault or FAULTS:
+        facts = measure(name, given.prefix)
+        results = json.loads(path.read_text()) if path.exists() else {"faults": {}}
         results |= {"machine": provenance.machine(), "versions": provenance.versions()}
-        facts = results["faults"][name] = measure(name)
+        results["faults"][name] = facts
         failed += "problem" in facts
         print(shlex.quote(name), json.dumps(facts, indent=1), flush=True)
         path.write_text(json.dumps(results, indent=1) + "\n")

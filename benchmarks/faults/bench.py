@@ -63,16 +63,26 @@ class Bench:
         command = self.head.command([sys.executable, "-c", code, f"{self.head.address}:{PORT}"])
 
         def alive() -> bool:
-            done = subprocess.run(
-                command, env=self.net.environment, capture_output=True, text=True, check=False, timeout=120
-            )
+            if self.head.node is not None and self.head.node.poll() is not None:
+                self.head.ray(self.head)  # a busy machine: it gave up
+            try:
+                done = subprocess.run(
+                    command,
+                    env=self.net.environment,
+                    capture_output=True,
+                    text=True,
+                    check=False,
+                    timeout=120,
+                )
+            except subprocess.TimeoutExpired:
+                return False
             return done.stdout.split()[-1:] == [str(count)]
 
         return until(alive, START_S, f"{count} nodes")
 
     def launch(self, *flags: str, resume: bool = False, local: bool = False) -> None:
         """Start the driver on the head."""
-        words = [sys.executable, "-m", "study.launch", "--output", str(self.shared), *flags]
+        words = [sys.executable, "-m", "study.launch", "--output", str(self.shared)]
         words += [] if local else ["--address", f"{self.head.address}:{PORT}"]
         if resume:
             words += ["--resume", "faults"]
@@ -81,7 +91,7 @@ class Bench:
             words += ["--name", "faults", "--network", "benchmarks.faults.network:Napping"]
             words += ["--network-args", network, "--epochs", str(EPOCHS), "--trials", str(SEARCHED)]
             words += ["--confirm", "0", "--accuracy-floor", "0", "--threads", "1"]
-        self.driver = self.head.start(words, self.log)
+        self.driver = self.head.start([*words, *flags], self.log)
 
     def rows(self) -> list[dict[str, Any]]:
         return rows(self.folder / "epochs.jsonl")

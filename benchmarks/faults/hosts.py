@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -20,8 +21,8 @@ from trainables.errors import ConfigError
 
 NETWORK = "198.51.100"  # TEST-NET-2: routed nowhere
 PORT = 6379
-PREFIX = "spf"  # of every namespace and device made here
-START_S = 180.0
+PREFIX = "spf"  # of the names of all namespaces and devices; two runs at once need two
+START_S = 400.0
 ROOT = Path(__file__).parents[2]
 
 
@@ -33,10 +34,11 @@ class Host:
     """One machine: ``run`` starts a process on it, ``power_off`` kills all of them at once."""
 
     def __init__(self, net: Net, index: int, cpus: int) -> None:
-        self.net, self.name, self.cpus = net, f"{PREFIX}{index}", cpus
+        self.net, self.name, self.cpus = net, f"{net.prefix}{index}", cpus
         self.address = f"{NETWORK}.{10 + index}"
         self.folder = net.work / self.name
         self._unshare: subprocess.Popen[bytes] | None = None
+        self.node: subprocess.Popen[bytes] | None = None  # what started Ray
         self.pid = 0  # of its first process, seen from outside
         _ip("netns", "add", self.name)
         _ip("link", "add", f"{self.name}v", "netns", self.name, "type", "veth", "peer", "name", self._port,
@@ -117,7 +119,7 @@ class Host:
             words += [f"--address={head.address}:{PORT}"]
         loop = f"while :; do {shlex.join(words)}; sleep 2; done"
         command = shlex.join(words) if head is self else loop
-        self.start(["bash", "-c", command], self.folder / "ray.log", extra)
+        self.node = self.start(["bash", "-c", command], self.folder / "ray.log", extra)
 
     @staticmethod
     def _namespace(entry: Path) -> str:
@@ -142,9 +144,9 @@ class Host:
 class Net:
     """The switch and its hosts."""
 
-    def __init__(self, work: Path, environment: dict[str, str]) -> None:
-        self.work, self.environment = work, environment
-        self.switch = f"{PREFIX}sw"
+    def __init__(self, work: Path, environment: dict[str, str], prefix: str) -> None:
+        self.work, self.environment, self.prefix = work, environment, prefix
+        self.switch = f"{prefix}sw"
         self.hosts: list[Host] = []
         _ip("netns", "add", self.switch)
         self.inside("ip", "link", "add", "br0", "type", "bridge")
@@ -163,14 +165,14 @@ class Net:
         """Power off and take everything down."""
         for host in self.hosts:
             host.power_off()
-        clear()
+        clear(self.prefix)
 
 
-def clear() -> None:
-    """Remove every namespace of ours: of this run, or of one that was killed."""
+def clear(prefix: str) -> None:
+    """Remove every namespace of these names: of this run, or of one that was killed."""
     done = subprocess.run(["ip", "netns", "list"], capture_output=True, text=True, check=True)
     for name in (line.split()[0] for line in done.stdout.splitlines() if line.strip()):
-        if name.startswith(PREFIX):
+        if re.fullmatch(rf"{prefix}(sw|\d+)", name):
             pids = subprocess.run(["ip", "netns", "pids", name], capture_output=True, text=True, check=False)
             for pid in map(int, pids.stdout.split()):
                 with contextlib.suppress(ProcessLookupError):
@@ -179,11 +181,11 @@ def clear() -> None:
 
 
 @contextlib.contextmanager
-def net(work: Path) -> Iterator[Net]:
+def net(work: Path, prefix: str = PREFIX) -> Iterator[Net]:
     """A switch without hosts; all that hangs on it is gone after the block."""
     if os.geteuid() != 0:
         raise ConfigError(["faults: needs root for network namespaces; nearest valid: sudo"])
-    clear()
+    clear(prefix)
     work.mkdir(parents=True, exist_ok=True)
     token = work / "token"
     token.touch(mode=0o600)
@@ -196,7 +198,7 @@ def net(work: Path) -> Iterator[Net]:
         "RAY_AUTH_TOKEN_PATH": str(token),
         "RAY_USAGE_STATS_ENABLED": "0",
     }
-    made = Net(work, environment)
+    made = Net(work, environment, prefix)
     try:
         yield made
     finally:

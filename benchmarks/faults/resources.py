@@ -90,7 +90,7 @@ def disk_full(bench: Bench) -> Facts:
 
 def node_disk_full(bench: Bench) -> Facts:
     """a worker node's own disk (Ray's logs and sessions), full"""
-    small = bench.net.work / "spf1" / "ray"
+    small = bench.net.work / f"{bench.net.prefix}1" / "ray"
     small.mkdir(parents=True)
     sh("mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", str(small))
     try:
@@ -123,7 +123,7 @@ def kernel_kills(bench: Bench) -> Facts:
     own = re.search(r":memory:/(.*)", Path("/proc/self/cgroup").read_text())
     if own is None:
         raise OSError("no memory controller of cgroup v1 here")
-    group = root / "spinetune-faults"
+    group = root / f"{bench.net.prefix}-faults"
     group.mkdir(exist_ok=True)
     try:
         (group / "memory.limit_in_bytes").write_text(str(ROOM_MIB * MIB))

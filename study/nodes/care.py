@@ -10,12 +10,32 @@ from typing import TYPE_CHECKING, Any
 
 import ray
 from ray import tune
+from ray.air.execution._internal.actor_manager import RayActorManager
+from ray.exceptions import RayActorError, RayTaskError
 
-from study.failing import Allowance, Cause, cause, verdict
+from study.failing import Allowance, Cause, Waiting, cause, next_in_line, verdict
 from study.watchdog import Watchdog
 
 if TYPE_CHECKING:
     from study.record import Recorder
+
+
+def one_death_for_all() -> None:
+    """Let Tune see the end of an actor in whatever Ray raises for it.
+
+    Tune 2.60 knows RayActorError and ends the whole study with a RuntimeError on others: on OutOfMemoryError,
+    which Ray raises where its memory monitor killed the actor.
+    """
+    handle = RayActorManager._actor_task_failed
+    if handle.__module__ == __name__:
+        return
+
+    def failed(self: Any, task: Any, exception: Exception) -> None:
+        if not isinstance(exception, RayActorError | RayTaskError):
+            exception = RayActorError(error_msg=str(exception))
+        handle(self, task, exception)
+
+    RayActorManager._actor_task_failed = failed
 
 
 class Care(tune.Callback):
@@ -28,7 +48,8 @@ class Care(tune.Callback):
     def __init__(self, recorder: Recorder, retries: int) -> None:
         self.recorder, self.retries = recorder, retries
         self.broken: dict[int, str] = {}
-        self.waiting: set[int] = set()  # for a process, after a failure
+        self.waiting: dict[int, Waiting] = {}
+        self._trials: dict[int, Any] = {}
         self.watchdog = Watchdog()
         self._allowances: dict[int, Allowance] = {}
         self._causes: dict[int, list[Cause]] = {}  # since the last new epoch
@@ -38,6 +59,18 @@ class Care(tune.Callback):
     def __getstate__(self) -> dict[str, Any]:
         """Of use in this process alone; Tune pickles callbacks."""
         return {}
+
+    def queued(self, trial: Any) -> None:
+        """The trial waits for a process, its first one or another one."""
+        number = trial.config["number"]
+        self._trials[number] = trial
+        self.waiting[number] = Waiting(time.monotonic(), again=number in self._allowances)
+
+    def next_in_line(self) -> Any | None:
+        """The trial that comes before all others, if any has to."""
+        number = next_in_line(self.waiting, time.monotonic())
+        trial = None if number is None else self._trials[number]
+        return trial if trial is not None and trial.status == "PENDING" else None
 
     def on_step_begin(self, iteration: int, trials: list[Any], **info: Any) -> None:
         self.watchdog.tick(time.monotonic())
@@ -51,7 +84,7 @@ class Care(tune.Callback):
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         number = trial.config["number"]
-        self.waiting.discard(number)
+        self.waiting.pop(number, None)
         self.watchdog.started(number)
         if number not in self._allowances:
             self._allowances[number] = Allowance(self.retries)
@@ -76,7 +109,6 @@ class Care(tune.Callback):
         why = self._failed(trial)
         allowance = self._allowances.setdefault(number, Allowance(self.retries))
         trial.max_failures = allowance.failed(why.kind)
-        self.waiting.add(number)
         self.watchdog.paused(number)
         self.recorder.retry(number)
         # Plain print: the display of a terminal lets it through.
@@ -102,9 +134,15 @@ class Care(tune.Callback):
         return why
 
     def _forget(self, number: int) -> None:
-        self.waiting.discard(number)
         self.watchdog.ended(number)
-        for known in (self._allowances, self._causes, self._hangs, self._memory_mib):
+        for known in (
+            self.waiting,
+            self._trials,
+            self._allowances,
+            self._causes,
+            self._hangs,
+            self._memory_mib,
+        ):
             known.pop(number, None)
 
     def _end_if_broken(self) -> None:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from study.failing import Allowance, Cause, cause, out_of_memory, verdict
+from study.failing import STARVED_S, Allowance, Cause, Waiting, cause, next_in_line, out_of_memory, verdict
 
 KILLED = """The actor died unexpectedly before finishing this task.
 The actor is dead because its worker process has died. Worker exit type: SYSTEM_ERROR Worker exit detail: \
 Worker unexpectedly exits with a connection error code 2. End of file. There are some potential root causes. \
 (1) The process is killed by SIGKILL by OOM killer due to high memory usage."""
-MONITOR = """Task was killed due to the node running low on memory.
-Memory on the node (IP: 127.0.0.1, ID: 52c1) where the task (actor ID: 2d, name=TrialRun.__init__, pid=4713) \
-was running was 22.51GB / 23.54GB (0.956), which exceeds the memory usage threshold of 0.95."""
+MONITOR = """1 worker(s) were killed due to the node running low on memory. Memory on the node \
+(IP: 198.51.100.11, ID: 6bb4) was 14.38GB used / 23.54GB limit (0.610929)
+OOM kill reason: Memory usage 15357444096B exceeded threshold of 15342841856B (60.7% of 25276510208B limit)
+Top 10 memory users: PID	MEM(GB)	COMMAND
+98	3.27	ray::ResourceTrainable.train
+9	0.05	/venv/bin/python /venv/bin/ray start"""
 NODE = "The actor died because its node has died. Node Id: ab. the actor's node was terminated unexpectedly"
 
 
@@ -20,7 +23,7 @@ NODE = "The actor died because its node has died. Node Id: ab. the actor's node 
     ("text", "kind", "says"),
     [
         (KILLED, "process", "its process died; it held 812 MiB at its last epoch"),
-        (MONITOR, "memory", "22.51GB of 23.54GB in use; it held 812 MiB"),
+        (MONITOR, "memory", "14.38 of 23.54 GB in use, 3.3 GB by the largest trial"),
         (NODE, "node", "its node died, or was cut off"),
         ("ray::step()\nMemoryError: no 8 GiB; the process held 900 MiB at most", "memory", "900 MiB at most"),
         ("", "process", "its process died"),
@@ -80,3 +83,19 @@ def test_verdict() -> None:
     memory = Cause("memory", "out of memory (8 GiB)")
     assert verdict([memory, memory], 6) == "in epoch 7, 2 times: out of memory (8 GiB)"
     assert verdict([], 0) == "in epoch 1: its process died"
+
+
+@pytest.mark.parametrize(
+    ("waiting", "first"),
+    [
+        ({}, None),
+        ({1: (90.0, False), 2: (95.0, False)}, None),  # their processes may be starting
+        ({1: (90.0, False), 2: (95.0, True)}, 2),
+        ({1: (95.0, True), 2: (90.0, True)}, 2),
+        ({1: (0.0, False), 2: (99.0, True)}, 2),  # it has begun
+        ({1: (5.0, False), 2: (0.0, False), 3: (99.0, False)}, 2),
+    ],
+)
+def test_next_in_line(waiting: dict[int, tuple[float, bool]], first: int | None) -> None:
+    assert STARVED_S < 90
+    assert next_in_line({n: Waiting(*one) for n, one in waiting.items()}, 100.0) == first

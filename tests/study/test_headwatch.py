@@ -5,6 +5,8 @@ from __future__ import annotations
 import socket
 import threading
 
+import pytest
+
 from study.nodes.headwatch import HeadWatch, answers
 
 
@@ -13,26 +15,27 @@ def test_a_silent_and_an_absent_head_do_not_answer() -> None:
         port = server.getsockname()[1]
         thread = threading.Thread(target=lambda: server.accept()[0].close())  # accepts, and hangs up
         thread.start()
-        assert not answers(f"127.0.0.1:{port}")
+        assert answers(f"127.0.0.1:{port}") is False
         thread.join()
-    assert not answers(f"127.0.0.1:{port}")
+    assert answers(f"127.0.0.1:{port}") is None
 
 
-def test_lost_once_after_silence_alone() -> None:
-    """Answers come and go: only uninterrupted silence counts."""
+@pytest.mark.parametrize(("silent", "least_s"), [(False, 1.0), (None, 0.3)])
+def test_lost_once_after_silence_alone(silent: bool | None, least_s: float) -> None:
+    """Answers come and go: only uninterrupted silence counts; who is refused waits for less of it."""
     told: list[float] = []
-    story = iter([True, False, False, True, False, False, True] + [False] * 1000)
+    story = iter([True, silent, silent, True, silent, silent, True] + [silent] * 1000)
     over = threading.Event()
 
     def lost(silent_s: float) -> None:
         told.append(silent_s)
         over.set()
 
-    with HeadWatch("head:1", 0.5, lost, lambda address: next(story), look_s=0.1) as watch:
+    with HeadWatch("head:1", 0.3, lost, lambda address: next(story), 0.1, 1.0) as watch:
         assert over.wait(30)
         watch._thread.join()
     assert len(told) == 1
-    assert told[0] >= 0.5
+    assert told[0] >= least_s
 
 
 def test_nothing_is_watched_without_an_address() -> None:

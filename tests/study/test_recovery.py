@@ -67,6 +67,8 @@ def test_a_retry_comes_before_new_trials(tmp_path: Path, scratch: Path) -> None:
     (killed,) = [at for at, line in enumerate(lines) if line["retries"]]
     later = [line for line in lines[:killed] if line["number"] >= asked + 1]  # one may be asked meanwhile
     assert later == []
+    # Nor does any other trial that waits for a CPU wait until the end.
+    assert max(abs(at - line["number"]) for at, line in enumerate(lines)) <= 4 * slots
 
 
 @pytest.mark.slow
