@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 from rich.console import Console
 
-from study import identity, joining, postgres, received, shared, spec, supervise
+from study import cluster, identity, joining, postgres, received, shared, spec, supervise
 from study.agenda import Agenda
 from study.conduct import conduct
 from study.ending import INTERRUPTED
