@@ -30,10 +30,10 @@ def one_death_for_all() -> None:
     if handle.__module__ == __name__:
         return
 
-    def failed(self: Any, task: Any, exception: Exception) -> None:
+    def failed(self: Any, tracked_actor_task: Any, exception: Exception) -> None:
         if not isinstance(exception, RayActorError | RayTaskError):
             exception = RayActorError(error_msg=str(exception))
-        handle(self, task, exception)
+        handle(self, tracked_actor_task, exception)
 
     RayActorManager._actor_task_failed = failed
 
