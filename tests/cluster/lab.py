@@ -16,7 +16,7 @@ from typing import Any
 SCRIPT = Path(__file__).with_name("machines.sh")
 TOOLS = ["unshare", "nsenter", "ip", "ssh", "ssh-keygen", "rsync", "/usr/sbin/sshd"]
 USER = "researcher"
-PATIENCE_S = 240.0  # a hang ends a test here; nothing is asserted about speed
+PATIENCE_S = 600.0  # a hang ends a test here; nothing is asserted about speed
 
 SSHD = """\
 Port 22

@@ -11,18 +11,20 @@ from pathlib import Path
 
 import pytest
 
+from study.provenance import cores
 from tests.cluster.lab import Lab, obstacle
 from tests.study.driver import rows
 
 WHY_NOT = obstacle()
 pytestmark = [
-    pytest.mark.timeout(900),
+    pytest.mark.timeout(1500),
     pytest.mark.skipif(WHY_NOT is not None, reason=f"no machines for a cluster here: {WHY_NOT}"),
 ]
 
 ROOT = Path(__file__).parents[2]
 HEAD, WORKER = "192.0.2.10", "192.0.2.11"  # as the README has them
-SMALL = "--trials 4 --epochs 12 --confirm 0 --schedulers linear,slats"
+# One trial more than a machine has cores: some run on each.
+SMALL = f"--trials 4 --epochs 12 --confirm 0 --schedulers linear,slats --slots {cores() + 1}"
 NODES = ["head", "worker"]
 
 
