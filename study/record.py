@@ -53,6 +53,7 @@ class Recorder:
         self.outcome = Outcome(agenda.spec, self.ended)
         self.on_change: Callable[[], None] = lambda: None
         self.broken: OSError | None = None
+        self._planned = False
         self.stops = Stops(agenda.spec)
         self._interrupted: dict[int, Running] = {
             suggestion.number: Running(suggestion, final_threshold(suggestion.config))
@@ -77,7 +78,7 @@ class Recorder:
             if choice is not None and choice != self.store.study.get("sampler"):
                 self._write(lambda entry: self.store.update(sampler=entry), choice)
             self._write(self.store.asked.append, suggestion.line())
-        if suggestion.kind == "confirm" or "planned" not in self.store.study:
+        if suggestion.kind == "confirm" or not self._planned:  # a budget may have grown since
             self._plan()
         known = self._interrupted.pop(suggestion.number, None)
         self.running[suggestion.number] = known or Running(suggestion, final_threshold(suggestion.config))
@@ -86,6 +87,7 @@ class Recorder:
 
     def _plan(self) -> None:
         """File how many trials there will be: known when the confirmation runs are chosen."""
+        self._planned = True
         planned = self.agenda.planned()
         if self.store.study and planned != self.store.study.get("planned"):
             self._write(lambda entry: self.store.update(planned=entry), planned)

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from study.remote import agent
+from study.spec import StudySpec
 from study.store import held
 from tests.study.made import make, opened, run_out, train
 
@@ -31,7 +32,7 @@ def finished(folder: Path) -> Path:
     return folder
 
 
-def described(spec: Any) -> dict[str, Any]:
+def described(spec: StudySpec) -> dict[str, Any]:
     """Entries of study.json, as ``study.conduct`` writes them."""
     return {
         "name": spec.name,

@@ -155,3 +155,23 @@ def test_watched_survives_a_repeated_line(tmp_path: Path) -> None:
     watched.take(frame)
     assert len(watched.ended) == 7
     assert not watched.running
+
+
+def test_the_plan_is_the_drivers_when_confirmations_are_chosen_and_a_budget_grows(tmp_path: Path) -> None:
+    """``--follow`` and ``--list`` count to what the driver counts to, without the data set at hand."""
+
+    def watched() -> Watched:
+        frame = next(ask({"ask": "watch", "name": "made", "roots": [str(tmp_path)], "lease_s": 0}))
+        return Watched("made", frame)
+
+    for trials in (3, 5):
+        spec = make(trials=trials, search={"confirm": 1})
+        study = described(spec) | {"state": "running"}
+        with opened(spec, tmp_path / "made", lambda store, study=study: store.update(**study)) as books:
+            books.next()
+            assert watched().planned() == books.agenda.planned()
+            for suggestion in list(books.running.values()):
+                train(books, suggestion.suggestion)
+            run_out(books)
+            assert watched().planned() == books.agenda.planned()
+            assert sum(watched().planned().values()) == len(books.ended)
