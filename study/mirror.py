@@ -100,8 +100,8 @@ class Mirror:
     ``taken``: another driver has taken the study over; this one must not write any more.
     """
 
-    def __init__(self, folder: Path, place: str, tell: Callable[[str], None]) -> None:
-        self.folder, self.place, self.tell = folder, place, tell
+    def __init__(self, folder: Path, place: str, tell: Callable[[str], None], beat_s: float = BEAT_S) -> None:
+        self.folder, self.place, self.tell, self.beat_s = folder, place, tell, beat_s
         self.problem: str | None = None
         self.taken: str | None = None
         self._driver = {
@@ -120,9 +120,9 @@ class Mirror:
         """ConfigError where another driver lives: its sign of life changes. No clock is compared."""
         seen = self._owner()
         if seen is not None and not seen.get("over"):
-            limit = time.monotonic() + 3 * BEAT_S
+            limit = time.monotonic() + 3 * self.beat_s
             while time.monotonic() < limit:
-                time.sleep(BEAT_S / 10)
+                time.sleep(self.beat_s / 10)
                 now = self._owner()
                 if now is None or now.get("over"):
                     break
@@ -227,7 +227,7 @@ class Mirror:
             if self._wake.is_set():
                 self._over.wait(max(0.05, not_before - time.monotonic()))
             else:
-                self._wake.wait(BEAT_S)
+                self._wake.wait(self.beat_s)
 
     def _others(self) -> Iterator[str]:
         """Files that are replaced as a whole."""

@@ -190,17 +190,23 @@ def test_which_of_two_goes_on(tmp_path: Path) -> None:
 
 
 class TestOneDriver:
-    @pytest.fixture(autouse=True)
-    def quick(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(mirror, "BEAT_S", 0.05)
-
     def test_a_second_one_is_refused_while_the_first_lives(self, tmp_path: Path) -> None:
         (tmp_path / "place").mkdir()
+        place = str(tmp_path / "place")
         busy = pytest.raises(ConfigError, match=f"is in use by process {os.getpid()} on ")
-        with opened(SPEC, tmp_path / "a"), Mirror(tmp_path / "a", str(tmp_path / "place"), print), busy:
-            Mirror(tmp_path / "b", str(tmp_path / "place"), print).__enter__()
-        with opened(SPEC, tmp_path / "b"), Mirror(tmp_path / "b", str(tmp_path / "place"), print):
-            pass  # its end was written
+        with opened(SPEC, tmp_path / "a"), Mirror(tmp_path / "a", place, print, 0.05), busy:
+            Mirror(tmp_path / "b", place, print, 20.0).__enter__()
+        with opened(SPEC, tmp_path / "b"), Mirror(tmp_path / "b", place, print, 20.0):
+            pass  # the first one's end was written: no waiting
+
+    def test_one_that_was_killed_is_followed(self, tmp_path: Path) -> None:
+        (tmp_path / "place").mkdir()
+        Mirror(tmp_path / "a", str(tmp_path / "place"), print)._beat()  # and never again
+        with (
+            opened(SPEC, tmp_path / "b"),
+            Mirror(tmp_path / "b", str(tmp_path / "place"), print, 0.1) as second,
+        ):
+            assert second.taken is None
 
     def test_one_that_was_cut_off_learns_that_it_was_followed(self, tmp_path: Path) -> None:
         """Its beats stopped; another took over; back again, it writes nothing more."""
@@ -209,7 +215,7 @@ class TestOneDriver:
         with opened(SPEC, tmp_path / "a") as books:
             first = Mirror(tmp_path / "a", str(place), print)
             first._beat()  # and then it was cut off
-            with opened(SPEC, tmp_path / "b"), Mirror(tmp_path / "b", str(place), print) as second:
+            with opened(SPEC, tmp_path / "b"), Mirror(tmp_path / "b", str(place), print, 0.1) as second:
                 before = {path.name for path in place.iterdir()}
                 suggestion = books.next()
                 assert suggestion is not None
