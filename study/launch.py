@@ -152,6 +152,8 @@ def _stored(path: Path, problems: list[str]) -> tuple[StudySpec, dict[str, str],
     try:
         study = json.loads(path.read_text())
         return build(StudySpec, study["spec"]), dict(study.get("code", {})), str(study.get("space_hash"))
+    except OSError as error:  # its storage is away
+        raise ConfigError([*problems, f"--resume: {path} cannot be read ({error.strerror})"]) from None
     except (ValueError, KeyError, TypeError) as error:
         raise ConfigError([*problems, f"--resume: {path} is damaged, it holds no study: {error}"]) from None
 
