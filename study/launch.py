@@ -194,6 +194,8 @@ def _stored(path: Path, text: bytes, problems: list[str]) -> tuple[StudySpec, di
     try:
         study = json.loads(text)
         return build(StudySpec, study["spec"]), dict(study.get("code", {})), str(study.get("space_hash"))
+    except OSError as error:  # its storage is away
+        raise ConfigError([*problems, f"--resume: {path} cannot be read ({error.strerror})"]) from None
     except (ValueError, KeyError, TypeError) as error:
         raise ConfigError([*problems, f"--resume: {path} is damaged, it holds no study: {error}"]) from None
 
