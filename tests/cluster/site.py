@@ -113,9 +113,13 @@ class Site:
             stdout=(self.state / "init.log").open("wb"),
             stderr=subprocess.STDOUT,
         )
-        self.until(
-            lambda: self.run("sinfo", "-h", "-N", "-o", "%N %T").split() == ["n1", "idle", "n2", "idle"]
-        )
+        try:
+            self.until(
+                lambda: self.run("sinfo", "-h", "-N", "-o", "%N %T").split() == ["n1", "idle", "n2", "idle"]
+            )
+        except BaseException:  # a with block is not left where it was not entered
+            self.__exit__(None, None, None)
+            raise
         return self
 
     def __exit__(
