@@ -29,9 +29,12 @@ class Route:
     token: Path | None = None  # the file that cluster.yaml sends to the nodes
 
     def tunnel(self, head: str, local_port: int) -> list[str]:
-        """The command that makes the head's job server answer at 127.0.0.1:local_port."""
+        """The command that makes the head's job server answer at 127.0.0.1:local_port.
+
+        ``cat`` instead of -N: it ends with its standard input, so no tunnel outlives a killed process.
+        """
         forward = f"127.0.0.1:{local_port}:127.0.0.1:{self.port}"
-        return [*self._ssh(), "-N", "-L", forward, "-l", self.user, "--", head]
+        return [*self._ssh(), "-T", "-L", forward, "-l", self.user, "--", head, "cat"]
 
     def shell(self, head: str, words: str) -> list[str]:
         """The command that runs ``words`` on the head."""

@@ -48,7 +48,7 @@ def opened(route: Route) -> Iterator[str]:
         # A session of its own: Ctrl-C is for us.
         process = subprocess.Popen(
             route.tunnel(head, port),
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=words,
             stderr=words,
             start_new_session=True,
@@ -60,7 +60,7 @@ def opened(route: Route) -> Iterator[str]:
             yield f"http://127.0.0.1:{port}"
         finally:
             process.terminate()
-            process.wait()
+            process.communicate()
 
 
 def _until_open(process: subprocess.Popen[bytes], port: int, whom: str, words: object) -> None:

@@ -45,7 +45,7 @@ def test_ssh_as_the_file_says() -> None:
     assert (found.head, found.user, found.port) == ("127.0.0.9", "researcher", 8300)
     command = found.tunnel("127.0.0.9", 5000)
     forward = "127.0.0.1:5000:127.0.0.1:8300"
-    assert command[-7:] == ["-N", "-L", forward, "-l", "researcher", "--", "127.0.0.9"]
+    assert command[-7:] == ["-L", forward, "-l", "researcher", "--", "127.0.0.9", "cat"]
     assert command[command.index("-i") + 1].endswith("/.ssh/id")
     assert "BatchMode=yes" in command
 
