@@ -210,7 +210,7 @@ def test_study_json_that_cannot_be_written_stays_whole(tmp_path: Path) -> None:
     """The sampler's choice is filed with the first trial that it draws."""
     spec = make(3, search={"sampler": "auto", "startup": 1})
     with opened(spec, tmp_path) as books:
-        books.store.update(state="running")
+        books.store.update(state="running", planned=books.agenda.planned())
         before = (tmp_path / "study.json").read_bytes()
         (tmp_path / ".study.json.part").mkdir()  # where the new one would be written
         run_out(books)
