@@ -131,6 +131,8 @@ def figure(dataset: str) -> go.Figure:
         drawn.add_scatter(x=U, y=shape(config), mode="lines", line=line, name=arm)
         means = [(band, found.get((band, arm))) for band in COLOURS]
         _dots(drawn, [(band, runs) for band, runs in means if runs], style.color, style.symbol, arm)
+    paper = [(band, runs) for band in COLOURS if (runs := found.get((band, "sine, constant lr")))]
+    _dots(drawn, paper, theme.styles(["sine"])["sine"].color, "square-open", "sine, constant lr")
     best = [(band, found[band, "search"]) for band in COLOURS if (band, "search") in found]
     for band, runs in best:
         line = {"color": COLOURS[band], "width": 2.5}
@@ -175,7 +177,7 @@ def _dots(
         mode="markers",
         marker={"color": color, "symbol": symbol, "size": 9},
         name=name,
-        showlegend=name == "found",
+        showlegend=name in ("found", "sine, constant lr"),
         xaxis="x2",
         yaxis="y2",
     )
