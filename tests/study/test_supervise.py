@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -98,6 +99,15 @@ def test_it_does_not_go_on(status: int, tmp_path: Path) -> None:
     assert len(supervised.pids()) == 1
 
 
+@pytest.fixture
+def _terminal() -> Iterator[None]:
+    """Children hear SIGINT, also where these tests run in the background of a shell, which ignores it there."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_terminal")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_signals_reach_the_driver_once(number: signal.Signals, tmp_path: Path) -> None:
     script = 'for s in TERM INT; do trap "echo $s >> $1/got; exit 130" $s; done; sleep 60 & wait'
