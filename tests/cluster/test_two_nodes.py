@@ -17,7 +17,7 @@ from tests.study.driver import rows
 
 WHY_NOT = obstacle()
 pytestmark = [
-    pytest.mark.slow,  # until its time on two quiet cores is known: the whole check must stay under 20 minutes
+    pytest.mark.slow,  # its time on two quiet cores is not known yet
     pytest.mark.timeout(1500),
     pytest.mark.skipif(WHY_NOT is not None, reason=f"no machines for a cluster here: {WHY_NOT}"),
 ]

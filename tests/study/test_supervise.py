@@ -101,7 +101,7 @@ def test_it_does_not_go_on(status: int, tmp_path: Path) -> None:
 
 @pytest.fixture
 def _terminal() -> Iterator[None]:
-    """Children hear SIGINT, also where these tests run in the background of a shell, which ignores it there."""
+    """Children hear SIGINT, also where the tests run in the background of a shell, which ignores it."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
