@@ -12,6 +12,8 @@ import ray
 from ray import tune
 from ray.air.execution._internal.actor_manager import RayActorManager
 from ray.exceptions import RayActorError, RayTaskError
+from ray.tune.execution.tune_controller import TuneController
+from ray.tune.experiment import Trial
 
 from study.failing import Allowance, Cause, Waiting, cause, next_in_line, verdict
 from study.watchdog import Watchdog
@@ -24,7 +26,9 @@ def one_death_for_all() -> None:
     """Let Tune see the end of an actor in whatever Ray raises for it.
 
     Tune 2.60 knows RayActorError and ends the whole study with a RuntimeError on others: on OutOfMemoryError,
-    which Ray raises where its memory monitor killed the actor.
+    which Ray raises where its memory monitor killed the actor. And it hears twice of a process that dies
+    between two trials, while it is told of the second: the first time it requeues that trial, the second time
+    it fails it because it is pending, and it holds it to be under way forever.
     """
     handle = RayActorManager._actor_task_failed
     if handle.__module__ == __name__:
@@ -35,7 +39,16 @@ def one_death_for_all() -> None:
             exception = RayActorError(error_msg=str(exception))
         handle(self, tracked_actor_task, exception)
 
+    tell = TuneController._trial_task_failure
+
+    def told(self: Any, trial: Any, exception: Exception) -> None:
+        self._resetting_trials.discard(trial)
+        if trial.status == Trial.PENDING and trial not in self._trial_to_actor:
+            return  # requeued already
+        tell(self, trial, exception)
+
     RayActorManager._actor_task_failed = failed
+    TuneController._trial_task_failure = told
 
 
 class Care(tune.Callback):
@@ -70,7 +83,7 @@ class Care(tune.Callback):
         """The trial that comes before all others, if any has to."""
         number = next_in_line(self.waiting, time.monotonic())
         trial = None if number is None else self._trials[number]
-        return trial if trial is not None and trial.status == "PENDING" else None
+        return trial if trial is not None and trial.status == Trial.PENDING else None
 
     def on_step_begin(self, iteration: int, trials: list[Any], **info: Any) -> None:
         self.watchdog.tick(time.monotonic())

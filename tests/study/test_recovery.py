@@ -72,6 +72,21 @@ def test_a_retry_comes_before_new_trials(tmp_path: Path, scratch: Path) -> None:
 
 
 @pytest.mark.slow
+def test_processes_killed_between_two_trials(tmp_path: Path, scratch: Path) -> None:
+    """Whenever a trial has ended, the process that is told of the next one is killed."""
+    argv = ["--name", "between", "--trials", "16", "--epochs", "2", "--slots", "2", "--output", "out"]
+    driver = Driver([*argv, "--confirm", "0"], tmp_path, scratch)
+    folder = tmp_path / "out" / "between"
+    for kills in range(1, 6):
+        driver.until(lambda: len(rows(folder / "trials.jsonl")) >= 2 * kills)  # noqa: B023
+        for pid in training(driver)[:1]:
+            os.kill(pid, signal.SIGKILL)
+    assert driver.wait() == 0, driver.output()
+    assert {line["state"] for line in rows(folder / "trials.jsonl")} == {"COMPLETE"}
+    assert driver.gone()
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("supervised", [False, True])
 def test_a_dead_head_ends_the_study_in_order(supervised: bool, tmp_path: Path, scratch: Path) -> None:
     argv = ["--name", "head", "--trials", "2", "--epochs", "12", "--output", "out", "--confirm", "0"]
