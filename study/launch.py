@@ -135,7 +135,9 @@ def _resumed(given: argparse.Namespace, values: dict[str, Any], problems: list[s
     output = values.get("resources", {}).get("output", spec.Resources().output)
     root = Path(output).expanduser().absolute()
     path = root / given.resume / "study.json"
-    text = path.read_bytes() if path.is_file() else _elsewhere(given.resume, values, problems)
+    text = _text(path, problems)
+    if text is None:
+        text = _elsewhere(given.resume, values, problems)
     if text is None:
         names = sorted(found.parent.name for found in root.glob("*/study.json"))
         raise ConfigError([*problems, f"--resume: {unknown('study', given.resume, names)} (in {root})"])
@@ -177,6 +179,16 @@ def _resumed(given: argparse.Namespace, values: dict[str, Any], problems: list[s
     return result
 
 
+def _text(path: Path, problems: list[str]) -> bytes | None:
+    """What a file holds; None where there is none."""
+    try:
+        return path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:  # its storage is away
+        raise ConfigError([*problems, f"--resume: {path} cannot be read ({error.strerror})"]) from None
+
+
 def _elsewhere(name: str, values: dict[str, Any], problems: list[str]) -> bytes | None:
     """study.json of a study that another head left in the shared storage."""
     resources = values.get("resources", {})
@@ -194,8 +206,6 @@ def _stored(path: Path, text: bytes, problems: list[str]) -> tuple[StudySpec, di
     try:
         study = json.loads(text)
         return build(StudySpec, study["spec"]), dict(study.get("code", {})), str(study.get("space_hash"))
-    except OSError as error:  # its storage is away
-        raise ConfigError([*problems, f"--resume: {path} cannot be read ({error.strerror})"]) from None
     except (ValueError, KeyError, TypeError) as error:
         raise ConfigError([*problems, f"--resume: {path} is damaged, it holds no study: {error}"]) from None
 

@@ -15,12 +15,12 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 COMPLETE, BAD_INPUT, INTERRUPTED = 0, 2, 130
-FAILURES = 5  # in a row, without a new line in the books, after which it gives up
+FAILURES = 8  # in a row, without a new line in the books; then it gives up, after three minutes of waits
 FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 60.0
 BOOKS = ("asked.jsonl", "epochs.jsonl", "trials.jsonl")
 PASSED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
@@ -69,7 +69,7 @@ def supervise(start: Sequence[str], again: Sequence[str], folder: Path) -> int:
     restarts = Restarts()
     while True:
         before = _filed(folder)
-        status, asked_to_end = _run(again if (folder / "study.json").is_file() else start)
+        status, asked_to_end = _run(again if _begun(folder) else start)
         if asked_to_end:
             return status if status >= 0 else INTERRUPTED
         wait_s = restarts.wait_s(status, progress=_filed(folder) > before)
@@ -84,7 +84,22 @@ def supervise(start: Sequence[str], again: Sequence[str], folder: Path) -> int:
 
 def _filed(folder: Path) -> int:
     """Bytes in the study's books: they grow with every trial begun, every epoch, every trial ended."""
-    return sum(path.stat().st_size for name in BOOKS if (path := folder / name).exists())
+    size = 0
+    for name in BOOKS:
+        with suppress(OSError):  # none yet, or its storage is away
+            size += (folder / name).stat().st_size
+    return size
+
+
+def _begun(folder: Path) -> bool:
+    """Whether a driver has made the study. Storage that is away held one: --resume says what is wrong with it."""
+    try:
+        (folder / "study.json").stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def _say(line: str) -> None:

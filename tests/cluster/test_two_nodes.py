@@ -17,7 +17,6 @@ from tests.study.driver import rows
 
 WHY_NOT = obstacle()
 pytestmark = [
-    pytest.mark.slow,  # its time on two quiet cores is not known yet
     pytest.mark.timeout(1500),
     pytest.mark.skipif(WHY_NOT is not None, reason=f"no machines for a cluster here: {WHY_NOT}"),
 ]
@@ -64,7 +63,7 @@ class Story:
     @property
     def study(self) -> Path:
         """As fetched, on the laptop."""
-        return self.project / "first"
+        return self.project / "studies" / "first"
 
     @property
     def token(self) -> str:

@@ -196,6 +196,13 @@ class TestResume:
         (line,) = refused(["--resume", "digits", "--output", "out"], capsys)
         assert "is damaged" in line
 
+    def test_unreadable_study(self, capsys: pytest.CaptureFixture[str]) -> None:
+        path = Path("out/digits/study.json")
+        path.unlink()
+        path.mkdir()
+        (line,) = refused(["--resume", "digits", "--output", "out"], capsys)
+        assert "study.json cannot be read (Is a directory)" in line
+
 
 class TestDryRun:
     def test_prints_the_spec_and_the_first_suggestions(self, capsys: pytest.CaptureFixture[str]) -> None:

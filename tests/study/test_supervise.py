@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from study import supervise
-from study.supervise import Restarts
+from study.supervise import FAILURES, Restarts
 from tests.study.driver import _alive
 
 ROOT = Path(__file__).parents[2]
@@ -29,8 +29,9 @@ def test_when_it_goes_on() -> None:
     assert waits([(130, True)]) == [None]
     assert waits([(2, False)]) == [None]  # bad input
     assert waits([(-9, True), (2, False), (2, False), (0, True)]) == [1, 2, 4, None]  # it was good before
-    assert waits([(1, False)] * 6) == [1, 2, 4, 8, 16, None]
-    assert waits([(1, False)] * 4 + [(-9, True)] + [(1, False)] * 5) == [1, 2, 4, 8, 1, 2, 4, 8, 16, None]
+    all_of_them = [1, 2, 4, 8, 16, 32, 60, 60, None]
+    assert waits([(1, False)] * 9) == all_of_them
+    assert waits([(1, False)] * 4 + [(-9, True)] + [(1, False)] * 8) == [1, 2, 4, 8, *all_of_them]
     assert waits([(-9, True)] * 50) == [1] * 50
 
 
@@ -88,8 +89,15 @@ def test_a_killed_driver_goes_on_until_it_is_complete(tmp_path: Path) -> None:
 def test_it_gives_up_without_progress(tmp_path: Path) -> None:
     status, lines = Supervised(tmp_path / "s", "kill -9 $$").end()
     assert status == 1
-    assert len(lines) == 6
-    assert lines[-1] == "the driver was killed (SIGKILL); given up after 5 restarts without progress"
+    assert len(lines) == FAILURES + 1
+    assert lines[-1] == f"the driver was killed (SIGKILL); given up after {FAILURES} restarts without progress"
+
+
+def test_storage_that_is_away_is_no_reason_to_begin_anew(tmp_path: Path) -> None:
+    (tmp_path / "s").symlink_to(tmp_path / "s")  # whatever is asked of it fails, as on a dead mount
+    assert supervise._begun(tmp_path / "s")
+    assert supervise._filed(tmp_path / "s") == 0
+    assert not supervise._begun(tmp_path / "none")
 
 
 @pytest.mark.parametrize("status", [0, 2, 130])
