@@ -92,7 +92,7 @@ def _filed(folder: Path) -> int:
 
 
 def _begun(folder: Path) -> bool:
-    """Whether a driver has made the study. Storage that is away held one: --resume says what is wrong with it."""
+    """Whether a driver has made the study. Storage that is away held one: --resume says so."""
     try:
         (folder / "study.json").stat()
     except (FileNotFoundError, NotADirectoryError):

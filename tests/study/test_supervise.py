@@ -90,7 +90,8 @@ def test_it_gives_up_without_progress(tmp_path: Path) -> None:
     status, lines = Supervised(tmp_path / "s", "kill -9 $$").end()
     assert status == 1
     assert len(lines) == FAILURES + 1
-    assert lines[-1] == f"the driver was killed (SIGKILL); given up after {FAILURES} restarts without progress"
+    last = f"the driver was killed (SIGKILL); given up after {FAILURES} restarts without progress"
+    assert lines[-1] == last
 
 
 def test_storage_that_is_away_is_no_reason_to_begin_anew(tmp_path: Path) -> None:
