@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import numpy as np
+
 from study import front
 from study.spec import StudySpec
 from trainables.errors import ConfigError
@@ -25,21 +27,37 @@ class Outcome:
         self.names = spec.search.objectives
         self.directions: list[Direction] = [METRICS[name].direction or "maximize" for name in self.names]
         self._chance = spec.chance if chance is None else chance  # where the data set is not at hand
+        self._signs = np.array([1.0 if direction == "maximize" else -1.0 for direction in self.directions])
         self._front: dict[int, Line] = {}
+        self._gains = np.empty((0, len(self.names)))  # the front's values in its order, larger is better
         self._dense: dict[str, float] = {}  # metrics of the dense arm: where counts are measured from
         for line in ended:
             self.add(line)
 
-    def add(self, line: Line) -> None:
-        """Take in an ended trial."""
+    def add(self, line: Line) -> set[int]:
+        """Take in an ended trial. Returns who is off the front by it: itself, or those that it beats.
+
+        One comparison with the front each, which is not made anew: a study has thousands.
+        """
         if line["name"] == "dense" and line["kind"] == "reference":
             # What was not finite is filed as None, and no worst value.
             self._dense = {name: x for name, x in line["metrics"].items() if isinstance(x, int | float)}
-        if line["kind"] != "search" or not feasible(line):
-            return
-        lines = [*self._front.values(), line]
-        kept = front.nondominated(self.points(lines), self.directions)
-        self._front = {one["number"]: one for one, keep in zip(lines, kept, strict=True) if keep}
+        if line["kind"] != "search":
+            return set()
+        if not feasible(line):
+            return {line["number"]}
+        gains = self._signs * self.points([line])[0]
+        ahead, behind = self._gains >= gains, self._gains <= gains
+        if (ahead.all(axis=1) & ~behind.all(axis=1)).any() or not np.isfinite(gains).all():
+            return {line["number"]}
+        beaten = behind.all(axis=1) & ~ahead.all(axis=1)
+        numbers = list(self._front)
+        left = {numbers[place] for place in np.flatnonzero(beaten)}
+        for number in left:
+            del self._front[number]
+        self._front[line["number"]] = line
+        self._gains = np.vstack([self._gains[~beaten], gains])
+        return left
 
     @property
     def front(self) -> list[Line]:

@@ -187,11 +187,8 @@ class Recorder:
 
     def _keep_networks(self, line: dict[str, Any]) -> None:
         """Of the searched trials only the front's are wanted; what has left the front does not come back."""
-        before = {on_front["number"] for on_front in self.outcome.front}
-        self.outcome.add(line)
-        unwanted = before - {on_front["number"] for on_front in self.outcome.front}
-        beaten = line["kind"] == "search" and not self.outcome.on_front(line["number"])
-        if line["state"] != "COMPLETE" or beaten:
+        unwanted = self.outcome.add(line)
+        if line["state"] != "COMPLETE":
             unwanted.add(line["number"])
         for number in unwanted:
             self.store.discard(number)

@@ -14,9 +14,11 @@ import argparse
 import inspect
 import json
 import os
+import re
 import shlex
 import shutil
 import sys
+import sysconfig
 import tempfile
 import time
 import traceback
@@ -29,6 +31,7 @@ from benchmarks.faults.bench import Bench
 from study import provenance
 
 RESULTS = Path(__file__).parents[1] / "results"
+ROOT = RESULTS.parents[1]
 FAULTS: dict[str, Callable[[Bench], dict[str, Any]]] = {
     function.__name__: function
     for function in (
@@ -83,7 +86,20 @@ def measure(name: str, prefix: str) -> dict[str, Any]:
                 facts["log"] = bench.log.read_text()[-5000:]
     finally:
         shutil.rmtree(work, ignore_errors=True)
+    facts = {key: plain(value, work) for key, value in facts.items()}
     return facts | {"took_s": round(time.monotonic() - began)}
+
+
+def plain(value: Any, work: Path) -> Any:
+    """Words without a terminal's colours and this machine's folders."""
+    if isinstance(value, list):
+        return [plain(one, work) for one in value]
+    if not isinstance(value, str):
+        return value
+    value = re.sub(r"\x1b\[[\d;]*m", "", value).replace(str(work), "WORK")
+    for folder in ("purelib", "stdlib"):
+        value = value.replace(f"{sysconfig.get_path(folder)}/", "")
+    return value.replace(f"{ROOT}/", "").replace(sys.executable, "python")
 
 
 def page(results: dict[str, Any]) -> str:

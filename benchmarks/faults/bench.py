@@ -22,7 +22,7 @@ from trainables.errors import ConfigError
 EPOCHS, SEARCHED = 15, 2
 END_S = 540.0
 _TRIAL_ENDED = re.compile(r"^ *\d+/\d+ ")
-_LAST_WORDS = ("nothing at", "best at", "hypervolume", "report:")
+_LAST_WORDS = ("nothing at", "best at", "hypervolume", "report:", "    - ", "    [")
 _AGAIN = re.compile(r"^#(\d+): .*goes on from")
 
 
@@ -169,7 +169,7 @@ class Bench:
         return time.monotonic() - self._at
 
     def said(self) -> list[str]:
-        """What the user has seen since the fault, without the lines of ended trials and the last words."""
+        """What the user has seen since the fault, without ended trials, last words and raylets' dumps."""
         lines = self.log.read_text()[self._said :].splitlines()
         return [
             line

@@ -1,4 +1,8 @@
-"""The README's ten commands on two machines: real ray up over real ssh, one machine's Ray killed midway."""
+"""The README's ten commands on two machines: real ray up over real ssh, one machine's Ray killed midway.
+
+As CI runs it, laptop and machines find the tests' own environment. With ``-m slow`` they begin with nothing
+and install everything themselves, from wheels that are fetched before: some ten minutes and 25 GB.
+"""
 
 from __future__ import annotations
 
@@ -26,6 +30,8 @@ HEAD, WORKER = "192.0.2.10", "192.0.2.11"  # as the README has them
 # One trial more than a machine has cores: some run on each.
 SMALL = f"--trials 4 --epochs 12 --confirm 0 --schedulers linear,slats --slots {cores() + 1}"
 NODES = ["head", "worker"]
+INSTALLED = {"wheels", "getter", ".venv", "spinetune-env"}  # folders of 25 GB that pip alone has written
+BUILD = ["setuptools", "wheel"]  # what pip builds the project with
 
 
 def readme() -> list[str]:
@@ -48,8 +54,8 @@ def documented() -> tuple[set[int], set[int]]:
 class Story:
     """What happened, command by command; the tests below look at its parts."""
 
-    def __init__(self, lab: Lab) -> None:
-        self.lab = lab
+    def __init__(self, lab: Lab, *, installs: bool) -> None:
+        self.lab, self.installs = lab, installs
         self.project = lab.home("laptop") / "spinetune"
         self.shared = lab.folder / "shared"
         self.shared.mkdir()
@@ -73,19 +79,29 @@ class Story:
         """One command on the laptop, to its end."""
         tries = 3 if command.startswith("ray up") else 1  # Ray waits for its parts no longer than it does
         for _ in range(tries):
-            done = self.lab.run(command.replace("/shared", str(self.shared)), self.project)
+            done = self.lab.run(self._here(command), self.project)
             self.said.append(done.stdout)
             if done.returncode == 0:
                 break
         assert done.returncode == 0, f"{command}\n{done.stdout}"
 
+    def _here(self, command: str) -> str:
+        """A command of the README in this test's places."""
+        activate = ". .venv/bin/activate; " if self.installs else ""
+        return activate + command.replace("/shared", str(self.shared))
+
     def run(self) -> None:
-        """All of it. The first command, the installation, is what brought this interpreter its packages."""
+        """All of it."""
         exclude = [f"--exclude={name}" for name in (".git", "__pycache__", "/studies", ".*_cache", ".venv")]
         subprocess.run(["rsync", "-a", *exclude, f"{ROOT}/", str(self.project)], check=True)
-        for node in NODES:  # instead of another installation on each of them
-            (self.lab.home(node) / "spinetune-env").symlink_to(Path(sys.executable).parent.parent)
-        _, *before, launch, fetch, down = readme()
+        install, *before, launch, fetch, down = readme()
+        if self.installs:
+            self._fetch_wheels()
+            self.lab.run("python3 -m venv .venv", self.project)
+            before.insert(0, install)
+        else:  # what the installation would bring
+            for node in NODES:
+                (self.lab.home(node) / "spinetune-env").symlink_to(Path(sys.executable).parent.parent)
         for command in before:
             self.typed(command)
         self.lab.until(lambda: "ray::RuntimeEnvAgent" in self.lab.processes("worker").values())
@@ -96,13 +112,25 @@ class Story:
         self.typed(down)
         self.left = {node: self.lab.processes(node) for node in NODES}
 
+    def _fetch_wheels(self) -> None:
+        """What pip will ask for: no registry can be reached from the machines."""
+        wheels, getter = self.lab.folder / "wheels", self.lab.folder / "getter"
+        subprocess.run(["/usr/bin/python3", "-m", "venv", str(getter)], check=True)
+        pins = ["--constraint", str(self.project / "clusters" / "constraints.txt")]
+        wanted = [f"{self.project}[cluster]", *BUILD]
+        pip = [str(getter / "bin" / "pip"), "download", "--quiet", "--dest", str(wheels)]
+        subprocess.run([*pip, *pins, *wanted], check=True)
+        for name in ("laptop", *NODES):
+            settings = self.lab.home(name) / ".config" / "pip" / "pip.conf"
+            settings.parent.mkdir(parents=True)
+            settings.write_text(f"[global]\nno-index = true\nfind-links = {wheels}\n")
+
     def _nodes(self) -> str:
-        return self.lab.run("ray exec cluster.yaml 'ray status'", self.project).stdout
+        return self.lab.run(self._here("ray exec cluster.yaml 'ray status'"), self.project).stdout
 
     def _launched(self, command: str) -> None:
         """The study, and in its middle the end of a machine. The one place that knows how it is launched."""
-        there = str(self.shared)
-        typed = command.replace("/shared", there).replace("--name first", f"--name first {SMALL}")
+        typed = self._here(command).replace("--name first", f"--name first {SMALL}")
         epochs = self.shared / "studies" / "first" / "epochs.jsonl"
         log = self.lab.folder / "launch.log"
         with log.open("w") as output:
@@ -138,18 +166,25 @@ class Story:
         """Every file that holds it and should not: logs of Ray, the study, caches, homes."""
         needle = self.token.encode()
         for path in self.lab.folder.rglob("*"):
-            if path.is_file() and needle in path.read_bytes():
+            installed = INSTALLED & set(path.relative_to(self.lab.folder).parts)
+            if path.is_file() and not installed and needle in path.read_bytes():
                 mine = path.name == "auth_token" and path.parent.name == ".ray"
                 if not mine or path.stat().st_mode & 0o077:
                     self.leaked.append(str(path))
         self.leaked += [text[:60] for text in [self.titles, *self.said] if self.token in text]
 
 
-@pytest.fixture(scope="module")
-def story() -> Iterator[Story]:
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(False, id="installed"),
+        pytest.param(True, id="from-nothing", marks=pytest.mark.slow),
+    ],
+)
+def story(request: pytest.FixtureRequest) -> Iterator[Story]:
     lab = Lab({"head": HEAD, "worker": WORKER})
     try:
-        result = Story(lab)
+        result = Story(lab, installs=request.param)
         result.run()
         yield result
     finally:

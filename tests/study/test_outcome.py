@@ -72,6 +72,10 @@ def test_front_and_hypervolume_by_brute_force(names: tuple[str, ...], data: st.D
         if not any(it != mine and all(a >= b for a, b in zip(it, mine, strict=True)) for it in scores)
     ]
     assert sorted(on["number"] for on in outcome.front) == best
+    again = filled(names, [])
+    searched = [line(n, dict(zip(names, point, strict=True))) for n, point in enumerate(points, 1)]
+    off = [number for one in searched for number in again.add(one)]
+    assert sorted(off) == sorted(set(range(1, len(points) + 1)) - set(best))  # each leaves once
     assert all(outcome.on_front(number) == (number in best) for number in range(len(points) + 1))
     last = [on["values"][names[-1]] for on in outcome.front]
     assert last == sorted(last)
