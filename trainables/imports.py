@@ -5,7 +5,10 @@ from __future__ import annotations
 import importlib
 import re
 import sys
+from collections import deque
 from difflib import get_close_matches
+from functools import cache
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -60,3 +63,41 @@ def find(what: str, path: str) -> Any:
         public = [known for known, value in vars(module).items() if known[:1] != "_" and callable(value)]
         raise ConfigError([f"{what} {path}: " + unknown(f"name in {module_name}", name, public)])
     return getattr(module, name)
+
+
+def whose(factory: Any) -> str | None:
+    """Whose a callable is, if it came with Python or with what this project requires; None: the user's own.
+
+    A settings file can name any function of those together with its arguments, and one that a stranger wrote
+    would (``os:system``, ``torch.hub:load``). What only this user has, no stranger can name.
+    """
+    module = str(getattr(factory, "__module__", None) or type(factory).__module__)
+    package = module.partition(".")[0]
+    if package in sys.stdlib_module_names:
+        return "Python's own library"
+    file = getattr(sys.modules.get(package), "__file__", None)
+    if file and not any(any(place.glob("*.dist-info")) for place in Path(file).parents[:2]):
+        return None  # not where packages are installed; spares the next question, which takes half a second
+    return f"{package}, a library that Spinetune uses" if package in _required() else None
+
+
+@cache
+def _required() -> frozenset[str]:
+    """Packages to import that the project's dependencies bring, and theirs, extras included."""
+    files = metadata.packages_distributions()
+    names, queue = {"spinetune"}, deque(["spinetune"])
+    while queue:
+        try:
+            lines = metadata.requires(queue.popleft()) or []
+        except metadata.PackageNotFoundError:  # an extra that is not installed
+            continue
+        for found in (re.match(r"[\w.-]+", line) for line in lines):
+            name = _normal(found[0]) if found else ""
+            if name not in names:
+                names.add(name)
+                queue.append(name)
+    return frozenset(top for top, owners in files.items() if names & {_normal(owner) for owner in owners})
+
+
+def _normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from safetensors import safe_open
 from torch import nn
 
 from tests.trainables.exported import CONFIG, IMAGES, Trained, outputs
-from trainables import assembly, checkpoint, cost, models
+from trainables import assembly, checkpoint, cost, imports, models
 from trainables.config import TrainConfig
 from trainables.errors import ConfigError
 from trainables.export import export_main, from_safetensors, to_safetensors
@@ -141,13 +142,22 @@ class Trap:
         ("zip", "damaged, or not a checkpoint"),
         ("other state", "damaged, or not a checkpoint"),
         ("code", "could run code; refused"),
+        ("beside", "nothing in it is executed"),
+        ("named", "a function of Python's own library"),
         ("config", "unknown data set 'digit': did you mean 'digits'?"),
         ("weights", "its weights are not those of its network"),
     ],
 )
 def test_what_is_no_checkpoint_is_refused_in_one_line(
-    fault: str, part: str, trained: Trained, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    fault: str,
+    part: str,
+    trained: Trained,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(imports, "_data_only", set())
+    monkeypatch.setattr(sys, "path", sys.path.copy())
     path, (intact, state) = tmp_path / "some.pt", trained
     match fault:
         case "missing":
@@ -171,6 +181,13 @@ def test_what_is_no_checkpoint_is_refused_in_one_line(
             torch.save({"weights": torch.ones(3)}, path)
         case "code":
             torch.save({**state, "model": Trap(tmp_path / "sprung")}, path)
+        case "beside":
+            (tmp_path / "beside_it.py").write_text(f"open({str(tmp_path / 'sprung')!r}, 'w')")
+            monkeypatch.chdir(tmp_path)
+            torch.save({**state, "config": {**state["config"], "network": "beside_it:net"}}, path)
+        case "named":
+            named = {"network": "os:system", "network_args": {"command": f"touch {tmp_path / 'sprung'}"}}
+            torch.save({**state, "config": {**state["config"], **named}}, path)
         case "config":
             torch.save({**state, "config": {**state["config"], "dataset": "digit"}}, path)
         case "weights":

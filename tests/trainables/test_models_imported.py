@@ -238,6 +238,30 @@ def test_one_clear_error(attribute: str, args: dict[str, object], line: str, myn
     assert "\n" not in caught.value.problems[0]
 
 
+@pytest.mark.parametrize(
+    ("path", "args", "whose"),
+    [
+        ("os:system", {"command": "touch ran"}, "a function of Python's own library"),
+        ("builtins:exec", {"source": "open('ran', 'w')"}, "a function of Python's own library"),
+        ("subprocess:Popen", {"args": ["touch", "ran"]}, "is a class Popen; must be an nn.Module"),
+        ("torch.hub:load", {"repo_or_dir": ".", "model": "net", "source": "local"}, "a function of torch"),
+        ("numpy:load", {"file": "pickled.npy", "allow_pickle": True}, "a function of numpy"),
+        ("torchvision.datasets.utils:download_url", {"url": "x", "root": "."}, "a function of torchvision"),
+    ],
+)
+def test_what_a_stranger_could_name_is_not_called(
+    path: str, args: dict[str, object], whose: str, mynet: str, tmp_path: Path
+) -> None:
+    """Settings, checkpoints and study folders name factories and their arguments."""
+    (tmp_path / "hubconf.py").write_text("open('ran', 'w')\ndef net(): pass\n")
+    module, _, name = path.partition(":")
+    (tmp_path / f"{mynet}s.py").write_text(f"from {module} import {name}\n")  # not for being a user's module
+    for named in (path, f"{mynet}s:{name}"):
+        with pytest.raises(ConfigError, match=whose):
+            make(named, **args)
+    assert not (tmp_path / "ran").exists()
+
+
 def test_images_that_do_not_fit(mynet: str) -> None:
     with pytest.raises(ConfigError, match=r"a forward pass on zeros \[2, 3, 4, 4\] .* failed: RuntimeError"):
         build(f"{mynet}:plain", STEPS, (3, 4, 4), CLASSES, 2.0, 0)

@@ -13,7 +13,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from torch import Tensor, nn
 
-from trainables import assembly, checkpoint, cost, flags
+from trainables import assembly, checkpoint, cost, flags, imports
 from trainables.config import TrainConfig, build, config_hash
 from trainables.errors import ConfigError, require_known
 from trainables.export.check import agreement
@@ -148,6 +148,7 @@ def load(path: Path) -> tuple[TrainConfig, nn.Module, dict[str, str]]:
         state = checkpoint.load(path)
     except OSError as error:
         raise ConfigError([f"{path}: {error.strerror or error}"]) from None
+    imports.data_only(path.parent)
     config = build(TrainConfig, state["config"])
     model, geometry = assembly.network(config)
     dataset = assembly.dataset(config)

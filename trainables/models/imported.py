@@ -10,9 +10,12 @@ import torch
 from torch import nn
 
 from trainables.errors import ConfigError, said, unknown
-from trainables.imports import find
+from trainables.imports import find, whose
 from trainables.models.adapter import adapt
 from trainables.models.parts import Shape
+
+# Where functions of libraries do make networks; elsewhere in them are some that fetch files, for example.
+FACTORIES = ("spikingjelly.activation_based.model", "torchvision.models", "trainables.models")
 
 
 def build_imported(
@@ -30,6 +33,8 @@ def build_imported(
 
     Everything that goes wrong is one ConfigError: no such module, one that fails while it is imported, no
     such name in it, not callable, arguments it refuses, not an ``nn.Module``, and outputs that do not fit.
+    So is a function that no network comes from (``imports.whose``): a checkpoint or a study's settings may be
+    a stranger's, and nothing that they name is called with their arguments but what makes networks.
     """
     factory = _find(path)
     _check_arguments(path, factory, args)
@@ -52,6 +57,12 @@ def _find(path: str) -> Callable[..., Any]:
     if not callable(found):
         rule = "must be an nn.Module class or a function that makes one"
         raise ConfigError([f"network {path}: is a {type(found).__name__}; {rule}"])
+    if inspect.isclass(found):
+        if not issubclass(found, nn.Module):
+            raise ConfigError([f"network {path}: is a class {found.__name__}; must be an nn.Module"])
+    elif not str(found.__module__).startswith(FACTORIES) and (owner := whose(found)):
+        rule = "write a function of your own that calls it"
+        raise ConfigError([f"network {path}: is a function of {owner}, which has no networks; {rule}"])
     factory: Callable[..., Any] = found
     return factory
 
