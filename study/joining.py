@@ -31,7 +31,10 @@ def token() -> tuple[str | None, str]:
 
 
 def current() -> str | None:
-    """Address of the Ray that was started on this machine last: what ``auto`` stands for."""
+    """What ``auto`` stands for: RAY_ADDRESS, which a job has, else the Ray that this machine started last."""
+    given = os.environ.get("RAY_ADDRESS", "")
+    if given and given != "auto" and not given.startswith(("http://", "https://")):
+        return given
     path = Path(os.environ.get("RAY_TMPDIR") or "/tmp") / "ray" / "ray_current_cluster"
     try:
         return path.read_text().strip() or None

@@ -155,11 +155,16 @@ def test_auto_is_the_ray_of_this_machine_or_nobody_s(
 ) -> None:
     """Ray would look through all processes and wait for any head it finds a trace of."""
     monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
-    with pytest.raises(ConfigError, match="no Ray was started on this machine"):
-        joining.check_address("auto")
+    for useless in ("", "auto", "http://127.0.0.1:8265"):
+        monkeypatch.setenv("RAY_ADDRESS", useless)
+        with pytest.raises(ConfigError, match="no Ray was started on this machine"):
+            joining.check_address("auto")
     (tmp_path / "ray").mkdir()
     (tmp_path / "ray" / "ray_current_cluster").write_text(local.address)
     client.write_text(local.token)
+    assert joining.check_address("auto") == local.address
+    (tmp_path / "ray" / "ray_current_cluster").unlink()
+    monkeypatch.setenv("RAY_ADDRESS", local.address)  # as a job has it
     assert joining.check_address("auto") == local.address
 
 
