@@ -63,6 +63,7 @@ def test_killed_driver_and_worker_change_no_bit(tmp_path: Path, scratch: Path) -
     assert bits.differences(calm / "out/cut", cut / "out/cut") == []
     told = [line for line in again.output().splitlines() if "died" in line or "Traceback" in line]
     assert len(told) == 1
-    assert told[0].endswith("its process died; it goes on from its last checkpoint")
+    assert ": its process died" in told[0]
+    assert told[0].endswith("; it goes on from its last checkpoint")
     again.gone()
     assert list(scratch.glob("spinetune-*")) == []  # of the killed driver too
