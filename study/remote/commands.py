@@ -176,7 +176,7 @@ def _submit(
         arguments = ["--spec", parcel.SPEC] if spec else [*parcel.resumption(argv), "--output", place]
         env = {"SPINETUNE_COMMIT": provenance.commit() or ""}
         job_id = away.server.submit(name, place, [*arguments, "--address", "auto"], Path(folder), env)
-    along = f", with {', '.join(path.name for path in modules)}" if modules else ""
+    along = f", with {', '.join(sorted(path.name for path in modules))}" if modules else ""
     say(console, f"sent: {size / 2**20:.1f} MiB of code{along}; study {name} is job {job_id}")
     return _follow(away, away.ask, name, [place], job_id, console)
 

@@ -111,6 +111,8 @@ class Head:
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
+            # As in a terminal: in the background of a shell the tests, and what they start, ignore SIGINT.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
 
     def said(self, *argv: str, cwd: Path, **environment: str) -> tuple[int, str]:
@@ -141,7 +143,7 @@ def test_sent_followed_listed_brought_home(head: Head, tmp_path: Path) -> None:
     there = ["--address", head.url]
     status, out = head.said(*there, "--name", "sent", "--network", "mynet:net", *SMALL, cwd=tmp_path)
     assert status == 0, out
-    assert "with mynet.py, myparts.py" in out
+    assert "with mynet.py, myparts.py;" in out
     assert out.count("accurate") + out.count("PRUNED") + out.count("FAIL:") == 6, out
     assert f"report: {head.home}/studies/sent/report.html" in out
     assert f"bring it home: python -m study.launch --address {head.url} --fetch sent" in out
