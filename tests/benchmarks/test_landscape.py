@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
 
 from benchmarks.landscape import curves, design, features, models, pack, record, spaces
 from benchmarks.landscape.replay import Row, replay, rows_of
@@ -145,6 +146,15 @@ def test_models_follow_a_smooth_function(model: str) -> None:
     left = np.square(guess[:, -1] - y[held, -1]).sum() / np.square(y[held, -1] - y[~held, -1].mean()).sum()
     assert held.sum() > 10
     assert left < 0.1  # of the variance
+
+
+def test_forests_answer_as_scikit_learn_does() -> None:
+    rng = np.random.default_rng(0)
+    x, y, q = rng.normal(size=(80, 5)), rng.normal(size=(80, 3)), rng.normal(size=(4, 5))
+    regressor = ExtraTreesRegressor(20, random_state=0).fit(x, y)
+    assert np.array_equal(models._mean(regressor)(q), regressor.predict(q))
+    classifier = ExtraTreesClassifier(20, min_samples_leaf=2, random_state=0).fit(x, y[:, 0] > 0)
+    assert np.array_equal(models._mean(classifier)(q), classifier.predict_proba(q))
 
 
 def test_recorded_configurations_come_back_within_their_noise(landscape: Landscape) -> None:
