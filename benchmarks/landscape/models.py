@@ -36,7 +36,7 @@ def trees(x: np.ndarray, y: np.ndarray) -> Predict:
 
 
 def _mean(forest: ExtraTreesRegressor | ExtraTreesClassifier) -> Predict:
-    """What its trees say on average, [n, outputs or classes]; to the bit what scikit-learn's ``predict`` gives.
+    """What its trees say on average, [n, outputs or classes]; to the bit what scikit-learn's own would be.
 
     For single rows that is thirty times as long at its checks as at its trees.
     """
