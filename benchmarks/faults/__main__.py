@@ -67,11 +67,11 @@ SHOWN = {
 }
 
 
-def measure(name: str, prefix: str) -> dict[str, Any]:
+def measure(name: str, prefix: str, commit: str | None) -> dict[str, Any]:
     """One fault, from an empty machine to an empty machine."""
     work = Path(tempfile.mkdtemp(prefix="spf-", dir="/tmp"))
     facts: dict[str, Any] = {"load": round(os.getloadavg()[0], 1), "date": time.strftime("%Y-%m-%d")}
-    facts["commit"] = provenance.commit()
+    facts["commit"] = commit
     began = time.monotonic()
     try:
         with hosts.net(work, prefix) as net:
@@ -143,9 +143,10 @@ def main() -> int:
     if unknown := [name for name in given.fault if name not in FAULTS]:
         parser.error(f"no such fault: {', '.join(unknown)}; there are {', '.join(FAULTS)}")
     path = RESULTS / "faults.json"
+    commit = provenance.commit()  # before the results change, which are part of it
     failed = 0
     for name in given.fault or FAULTS:
-        facts = measure(name, given.prefix)
+        facts = measure(name, given.prefix, commit)
         results = json.loads(path.read_text()) if path.exists() else {"faults": {}}
         results |= {"machine": provenance.machine(), "versions": provenance.versions()}
         results["faults"][name] = facts
