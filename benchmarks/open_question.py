@@ -32,7 +32,7 @@ from study import provenance
 RESULTS = Path(__file__).with_name("results")
 BANDS = (0.80, 0.90, 0.95)
 MARGIN = 0.003  # of sparsity above the band that an arm's D aims at: single seeds scatter by about 0.002
-# The searches of a data set, with the trials and flags of each. The default range of D (from D / sum(lr) = 0.2)
+# The searches of a data set, with the trials and flags of each. The default range of D (D / sum(lr) from 0.2)
 # begins at 92 % sparsity on mnist5k: what it left out, a second one searches.
 SEARCHES: dict[str, dict[str, list[str]]] = {
     "digits": {"open-question-digits": ["--trials=200"]},
