@@ -240,7 +240,11 @@ def run(recorder: Recorder, share: Share, folder: Path) -> bool:
         ),
     )
     with room, _terminate_like_interrupt():
-        tuner.fit()
+        try:
+            tuner.fit()
+        except Exception:  # Tune cannot find its snapshot: a full disk did not take that either
+            if recorder.broken is None:
+                raise
     return recorder.finished
 
 
@@ -248,7 +252,9 @@ def _quieten() -> None:
     """Ray's warnings, and its paragraphs about dead workers and nodes, which ``Care`` says in a line."""
     for name in ("ray.tune", "ray.train", "ray"):
         logging.getLogger(name).setLevel(logging.ERROR)
-    logging.getLogger("ray.tune.tune").setLevel(logging.CRITICAL)  # lists unfinished trials; the driver does
+    # Unfinished trials, which the driver lists; a snapshot that could not be written, which nobody reads.
+    for name in ("ray.tune.tune", "ray.tune.execution.experiment_state"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     tell = ray_worker.print_to_stdstream  # what a raylet has to say; log_to_driver does not reach it
     if tell.__module__ == __name__:
         return

@@ -52,7 +52,8 @@ def _unseen(place: str, others: list[Node]) -> list[str]:
             if storage.read(files[OWN]) != probes[OWN]:
                 raise OSError(None, "other bytes come back")
         except OSError as error:
-            return [f"storage: the driver cannot use {place}: {storage.why(error)}"]
+            why = f"the driver cannot use {place}: {storage.why(error)}"
+            raise ConfigError([f"storage: {why}; mend that, or name another place with --storage"]) from None
         started = {node.id: _ask(_write, node, files, probes, node.id) for node in others}
         problems |= _answers(started)
         for node in others:  # what a node wrote, back on the driver
