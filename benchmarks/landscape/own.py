@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from benchmarks.landscape import design
@@ -42,10 +43,11 @@ class Own:
         self.trials: dict[int, Suggestion] = {}
 
     def ask(self, number: int) -> dict[str, Any] | None:
-        """Its next suggestion, of whatever kind."""
-        suggestion = self.agenda.next()
-        if suggestion is None:
-            return None
+        """Its next suggestion, of whatever kind; one that is thought out beside the trials is waited for."""
+        while (suggestion := self.agenda.next()) is None:
+            if self.agenda.spent:
+                return None
+            time.sleep(0.001)
         self.trials[number] = suggestion
         return {"pruner": "stds", "lr": design.LR} | suggestion.params
 

@@ -12,6 +12,7 @@ import pytest
 from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
 
 from benchmarks.landscape import curves, design, features, models, pack, record, spaces
+from benchmarks.landscape.own import Own
 from benchmarks.landscape.replay import Row, replay, rows_of
 from benchmarks.landscape.simulator import Curves, Landscape, canonical
 from trainables.assembly import final_threshold
@@ -272,3 +273,11 @@ def test_grids_are_even_whenever_they_end() -> None:
     places = np.sort([np.log(f["final_threshold"] / 0.05) / np.log(14) for f in taken[::2]])
     gaps = np.diff([*places, places[0] + 1])
     assert np.allclose(gaps, 1 / 8)
+
+
+def test_our_own_search_spends_its_whole_budget(landscape: Landscape) -> None:
+    """Also where a suggestion is thought out beside the trials, and is not there when it is asked for."""
+    search = Own(0, "gp", ["kumaraswamy"])
+    ended = replay(search, lambda fields, n: landscape.run(fields, n), epochs=14 * 30, length=30)
+    assert len(ended) == 14
+    assert not search.trials
