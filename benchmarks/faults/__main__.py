@@ -4,8 +4,8 @@
     python -m benchmarks.faults cut gcs         # some; their rows of the results are replaced
 
 Each fault meets a study of 6 trainings of 15 epochs of a second (the digits net slowed down by sleeping) on a
-head and a worker with a slot each. Needs root; ``clock`` needs libfaketime (Debian: faketime). The namespaces
-are removed at the end, also after Ctrl-C, and at the next start after a kill.
+head and a worker with a slot each. Needs root; ``clock`` needs a C compiler. The namespaces are removed at
+the end, also after Ctrl-C, and at the next start after a kill.
 """
 
 from __future__ import annotations

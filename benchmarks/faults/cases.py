@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.faults.bench import Bench
+from benchmarks.faults.bench import Bench, sh
 
 Facts = dict[str, Any]
 CUT_S, SHORT_CUT_S, AWAY_S = 90.0, 20.0, 60.0
@@ -169,16 +169,15 @@ def late_node(bench: Bench) -> Facts:
 
 def clock(bench: Bench) -> Facts:
     """a worker node whose clock is an hour ahead"""
-    fake = {
-        "LD_PRELOAD": "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1",
-        "FAKETIME": "+3600s",
-        "DONT_FAKE_MONOTONIC": "1",
-        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-    }
+    library = bench.net.work / "ahead.so"
+    source = Path(__file__).with_name("ahead.c")
+    sh("cc", "-O1", "-shared", "-fPIC", "-o", str(library), str(source))
+    fake = {"LD_PRELOAD": str(library)}
     bench.cluster(worker=fake)
     bench.launch()
     bench.until_running()
     pid = bench.trial_processes(bench.worker)[0]
+    assert str(library) in Path(f"/proc/{pid}/maps").read_text()
     bench.begin()
     os.kill(pid, signal.SIGKILL)  # a retry on top: whose clock is wrong still goes on from its checkpoint
     return bench.end(bench.again())
