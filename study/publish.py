@@ -53,6 +53,7 @@ class Published:
         self._study: optuna.Study | None = None
         self._there: set[int] = set()
         self._waiting: list[FrozenTrial] = []
+        self._written: list[FrozenTrial] = []
         self._not_before = 0.0
         self._closing = False
         self._away: tempfile.TemporaryDirectory[str] | None = None
@@ -78,11 +79,16 @@ class Published:
             missing = [trial for trial in self._waiting if trial.user_attrs["number"] not in self._there]
             bulk.add(self._storage, study._study_id, missing, len(self._there))
             self._there |= {trial.user_attrs["number"] for trial in missing}
-            self._waiting.clear()
+            self._written += self._waiting
+            self._waiting = []
             self._carry()
             self.problem = None
         except Exception as error:  # SQLAlchemy, sqlite3 and Optuna each have their own
             self.problem = f"{self.label} is behind ({said(_cause(error))})"
+            if isinstance(_cause(error), sqlite3.DatabaseError) and not _busy(error):
+                self._release()  # damaged while it was open: opened again, it is made anew
+                self._waiting = self._written + self._waiting
+                self._written = []
 
     def close(self) -> None:
         """Try once more, and release the file."""
@@ -106,7 +112,7 @@ class Published:
             return self._connect()
         except Exception as error:
             self._release()
-            if getattr(_cause(error), "sqlite_errorcode", 0) & 0xFF in BUSY:  # above: which kind of it
+            if _busy(error):
                 raise
             kept = self.path.with_name(f"{self.path.stem}-damaged{self.path.suffix}")
             if self._away:
@@ -156,6 +162,10 @@ class Published:
             self._storage.remove_session()
             self._storage.engine.dispose()
         self._study = None
+
+
+def _busy(error: BaseException) -> bool:
+    return getattr(_cause(error), "sqlite_errorcode", 0) & 0xFF in BUSY  # above: which kind of it
 
 
 def _cause(error: BaseException) -> BaseException:

@@ -64,6 +64,7 @@ class Story:
         self.titles: str = ""
         self.threads: set[str] = set()
         self.leaked: list[str] = []
+        self.listed = ""
         self.left: dict[str, dict[int, str]] = {}
 
     @property
@@ -142,6 +143,8 @@ class Story:
 
         self.lab.until(midway)
         self._watched()
+        there = f"--address auto --output {self.shared}/studies"
+        self.listed = self.lab.on("worker", f"python -m study.launch --list {there}").stdout
         self.lab.on("worker", "pkill -KILL raylet; pkill -KILL -f ray::")
         status = process.wait()
         self.said.append(log.read_text())
@@ -207,6 +210,10 @@ def test_the_study_is_complete_although_a_machine_died(story: Story) -> None:
 
 def test_the_report_came_home(story: Story) -> None:
     assert b"first" in (story.study / "report.html").read_bytes()
+
+
+def test_a_worker_s_shell_sees_the_study_run(story: Story) -> None:
+    assert re.search(r"^first +running +\d+/8", story.listed, re.MULTILINE), story.listed
 
 
 def test_only_documented_ports_are_open(story: Story) -> None:

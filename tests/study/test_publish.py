@@ -89,6 +89,22 @@ def test_a_damaged_copy_is_made_good(
         assert books.agenda.search.notices == []
 
 
+def test_damaged_while_it_is_open_it_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As when the disk under it fails and is mounted again."""
+    monkeypatch.setattr(publish, "SHARE", 0)
+    with opened(SPEC, tmp_path) as books:
+        for at in range(3):
+            one = books.next()
+            assert one is not None
+            train(books, one)
+            if at == 1:
+                with (tmp_path / "optuna.db").open("r+b") as file:  # in place: SQLite has the file open
+                    file.write(b"this was a database" * 5000)
+        run_out(books)
+    assert set(told(tmp_path)) == set(range(SPEC.search.trials + len(ARMS)))
+    assert (tmp_path / "optuna-damaged.db").exists()
+
+
 @pytest.mark.parametrize("kind", ["IMMEDIATE", "EXCLUSIVE"])
 def test_locked_by_another_program(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The study does not wait for it, says so, and catches up when the other one lets go."""
