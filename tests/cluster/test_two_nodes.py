@@ -28,7 +28,8 @@ pytestmark = [
 ROOT = Path(__file__).parents[2]
 HEAD, WORKER = "192.0.2.10", "192.0.2.11"  # as the README has them
 # One trial more than a machine has cores: some run on each.
-SMALL = f"--trials 4 --epochs 12 --confirm 0 --schedulers linear,slats --slots {cores() + 1}"
+EPOCHS = 36
+SMALL = f"--trials 4 --epochs {EPOCHS} --confirm 0 --schedulers linear,slats --slots {cores() + 1}"
 NODES = ["head", "worker"]
 INSTALLED = {"wheels", "getter", ".venv", "spinetune-env"}  # folders of 25 GB that pip alone has written
 BUILD = ["setuptools", "wheel"]  # what pip builds the project with
@@ -141,10 +142,11 @@ class Story:
             assert process.poll() is None, f"ended too early:\n{log.read_text()}"
             return len(rows(epochs)) >= 6 and self._training("worker")
 
-        self.lab.until(midway)
-        self._watched()
+        self.lab.until(lambda: process.poll() is not None or rows(epochs))
         there = f"--address auto --output {self.shared}/studies"
         self.listed = self.lab.on("worker", f"python -m study.launch --list {there}").stdout
+        self.lab.until(midway)
+        self._watched()
         self.lab.on("worker", "pkill -KILL raylet; pkill -KILL -f ray::")
         status = process.wait()
         self.said.append(log.read_text())
@@ -204,7 +206,7 @@ def test_the_study_is_complete_although_a_machine_died(story: Story) -> None:
     assert sorted(line["number"] for line in lines) == list(range(4 + 4))
     assert sum(line["retries"] for line in lines) >= 1
     filed = [(row["number"], row["epoch"]) for row in rows(story.study / "epochs.jsonl")]
-    assert len(filed) == len(set(filed)) == 8 * 12
+    assert len(filed) == len(set(filed)) == 8 * EPOCHS
     assert json.loads((story.study / "study.json").read_text())["state"] == "complete"
 
 
