@@ -15,6 +15,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from study import joining
 from study.provenance import cores
@@ -80,13 +81,29 @@ def terminate_like_interrupt() -> None:
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """The start of Ray, which makes SIGTERM a silent ``sys.exit`` and leaves it so."""
+    """The start of Ray, some seconds, after which a SIGTERM that came meanwhile is obeyed.
+
+    Ray's own handlers for it drain a node that is not up yet, or exit in silence, and stay; an exception in
+    the middle of the start is at times swallowed, and the study runs.
+    """
+    from ray._private import utils
+
+    asked = False
+
+    def later(number: int, frame: Any) -> None:
+        nonlocal asked
+        asked = True
+
+    set_handler, utils.set_sigterm_handler = utils.set_sigterm_handler, lambda handler: None
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, later)
     try:
         yield
-    except SystemExit:
-        raise KeyboardInterrupt from None
     finally:
+        utils.set_sigterm_handler = set_handler
         terminate_like_interrupt()
+        if asked:
+            raise KeyboardInterrupt
 
 
 def _check_node(address: str) -> None:
@@ -175,6 +192,9 @@ def _local() -> Iterator[int]:
         except Exception as error:  # Ray's own, of no class: it waits for its raylet for 30 s and no longer
             why = str(error).strip().partition(". ")[0] or type(error).__name__
             raise ConfigError([f"Ray did not start ({why}); is the machine overloaded? Try again"]) from None
+        except KeyboardInterrupt:
+            ray.shutdown()
+            raise
         _use_idle_processes()
         try:
             yield cpus
