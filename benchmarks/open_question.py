@@ -202,7 +202,8 @@ def main(argv: list[str]) -> int:
         wanted += jobs("proof", "search", band, best, seeds) if best is not None else []
         for name, by_band in arms(dataset).items():
             wanted += jobs("proof", name, band, by_band[band], seeds) if band in by_band else []
-    train_all(wanted, path, given.processes)
+    runs += train_all(wanted, path, given.processes)
+    path.write_text("".join(f"{json.dumps(run)}\n" for run in runs))  # without what was chosen before
     return 0
 
 
