@@ -10,6 +10,7 @@ import json
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -112,7 +113,11 @@ class Story:
         self.typed(fetch)
         self._searched_for_the_token()
         self.typed(down)
-        self.left = {node: self.lab.processes(node) for node in NODES}
+        for _ in range(60):  # the head's own ssh to the worker stays open for ten seconds (ControlPersist)
+            self.left = {node: self.lab.processes(node) for node in NODES}
+            if not any(self.left.values()):
+                break
+            time.sleep(0.5)
 
     def _fetch_wheels(self) -> None:
         """What pip will ask for: no registry can be reached from the machines."""
