@@ -158,7 +158,7 @@ class Story:
         assert status == 0, self.said[-1]
 
     def _left(self, node: str) -> dict[int, str]:
-        """What still runs. The head's ssh to the worker closes by itself some seconds later (ControlPersist)."""
+        """What still runs. The head's ssh to the worker closes by itself a little later (ControlPersist)."""
         running = self.lab.processes(node).items()
         return {pid: title for pid, title in running if not (title.startswith("ssh: ") and "[mux]" in title)}
 
