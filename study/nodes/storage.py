@@ -150,6 +150,6 @@ class Newcomers:
         while not self._over.wait(LOOK_S):
             with contextlib.suppress(Exception):  # Ray's, of a cluster that is going down: the driver says so
                 fresh = [node for node in nodes() if node.id not in self._known]
-                self._known |= {node.id for node in fresh}
                 for problem in _unseen(self.place, fresh) if fresh else []:
                     self.tell(f"{problem}; its trials will not go on elsewhere")
+                self._known |= {node.id for node in fresh}  # not where the driver's own way there is down: again
