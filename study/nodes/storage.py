@@ -152,4 +152,4 @@ class Newcomers:
                 fresh = [node for node in nodes() if node.id not in self._known]
                 for problem in _unseen(self.place, fresh) if fresh else []:
                     self.tell(f"{problem}; its trials will not go on elsewhere")
-                self._known |= {node.id for node in fresh}  # not where the driver's own way there is down: again
+                self._known |= {node.id for node in fresh}  # last: a check that fails is made again
