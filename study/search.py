@@ -19,7 +19,7 @@ from study import samplers, space
 from study.objectives import Objectives
 from study.postgres import PublishedServer
 from study.publish import Published
-from study.samplers import quasirandom
+from study.samplers import infill, quasirandom
 from study.spec import StudySpec
 from trainables.config import TrainConfig, build
 
@@ -47,6 +47,7 @@ class Search:
         self.references = space.references(spec.space, spec.train, spec.search.reference_threshold)
         budget = spec.search
         self.objectives = Objectives(budget.objectives, budget.constraints, budget.accuracy_floor)
+        self._trade = infill.trade(self.objectives.names) if budget.sampler == "auto" else None
         kept = choice and not samplers.outgrown(budget, choice["name"])
         self.choice = dict(choice) if choice and kept else None  # of the sampler: name, one sentence on why
         self._trials: dict[int, optuna.Trial] = {}  # running ones
@@ -64,7 +65,7 @@ class Search:
         params = self.references[name]
         raw = space.raw(self.spec.space, params, self.spec.train) or {}  # {}: no point of the space
         self._note(number, "reference", space.configure(self.spec.train, params))
-        return params, self._enqueue(number, "reference", raw, name=name)
+        return params, self._enqueue(number, "reference", raw, **self._attributes(name, params, raw))
 
     def suggest(self, number: int) -> tuple[space.Params, dict[str, Any]]:
         """Parameters of a new trial, and as Optuna knows them.
@@ -160,7 +161,17 @@ class Search:
         if attempt:  # of other draws, seeded as nothing else is
             seed = quasirandom.derived(budget.search_seed, count, f"attempt {attempt}") % 2**31
             budget = budget.model_copy(update={"search_seed": seed})
-        return samplers.sampler(budget, count, budget.startup, name)
+        drawn = samplers.sampler(budget, count, budget.startup, name)
+        if self._trade and infill.due(count, budget.startup):
+            return infill.Infill(budget.search_seed, count, self._trade, drawn)
+        return drawn
+
+    def _attributes(self, name: str | None, params: space.Params, raw: space.Params) -> dict[str, Any]:
+        """What Optuna is to know of an arm: its name, and which point is most like it if it is none."""
+        if name is None:
+            return {}
+        near = None if raw else space.nearest(self.spec.space, params, self.spec.train)
+        return {"name": name} | ({infill.NEAR: near} if near else {})
 
     def _enqueue(self, number: int, kind: str, raw: space.Params, **attrs: Any) -> dict[str, Any]:
         """A trial with these parameters, running, so that the sampler learns from it."""
@@ -177,7 +188,7 @@ class Search:
         over = {line["number"]: line for line in ended}
         for line in asked:
             number, kind, raw = line["number"], line["kind"], line["suggested"]
-            attrs = {} if line["name"] is None else {"name": line["name"]}
+            attrs = self._attributes(line["name"], line["params"], raw)
             self._note(number, kind, build(TrainConfig, line["config"]))
             end = over.get(number)
             if end is None:

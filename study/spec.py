@@ -46,7 +46,11 @@ class Budget(Group):
     )
     sampler: str = Field("auto", description=f"sampler by name: {', '.join(SAMPLERS)}")
     search_seed: int = Field(0, ge=0, lt=2**31, description="seed of the sampler")
-    startup: int = Field(8, ge=1, description="quasi-random trials before the sampler models anything")
+    startup: int = Field(
+        8,
+        ge=1,
+        description="trials before anything is modelled: quasi-random, with auto three of four in gaps",
+    )
     reference_threshold: float = Field(
         0.2, gt=0, le=1e6, description="D of the reference arms, in threshold_unit"
     )

@@ -152,13 +152,16 @@ METHODS: dict[str, Make] = {
     "TPE with floor": _optuna("tpe", spaces.mixed, FLOOR),
     "TPE with floor, kumaraswamy": _optuna("tpe", spaces.kumaraswamy, FLOOR),
     "TPE with floor, free": _optuna("tpe", spaces.free, FLOOR),
-    "GP with floor, kumaraswamy": _optuna("gp", spaces.kumaraswamy, FLOOR),
-    "GP with floor, free": _optuna("gp", spaces.free, FLOOR),
     "ours: auto, all shapes": lambda seed: Own(seed, "auto", spaces.SHAPES),
-    "ours: TPE, kumaraswamy": lambda seed: Own(seed, "tpe", ["kumaraswamy"]),
-    "ours: TPE, kumaraswamy, pareto stop": lambda seed: Own(seed, "tpe", ["kumaraswamy"], "pareto"),
-    "ours: GP, kumaraswamy": lambda seed: Own(seed, "gp", ["kumaraswamy"]),
-    "ours: TPE, free": lambda seed: Own(seed, "tpe", ["free"]),
-    "ours: GP, free": lambda seed: Own(seed, "gp", ["free"]),
+    "ours: auto, kumaraswamy": lambda seed: Own(seed, "auto", ["kumaraswamy"]),
+    "ours: auto, kumaraswamy, pareto stop": lambda seed: Own(seed, "auto", ["kumaraswamy"], "pareto"),
+    "ours: auto, free": lambda seed: Own(seed, "auto", ["free"]),
+    # of trainings of a minute, for which auto takes a Gaussian process
+    "ours: auto (GP), kumaraswamy": lambda seed: Own(seed, "auto", ["kumaraswamy"], train_s=60),
+    "ours: auto (GP), free": lambda seed: Own(seed, "auto", ["free"], train_s=60),
+    # without gaps of the front being filled
+    "ours: TPE alone, all shapes": lambda seed: Own(seed, "tpe", spaces.SHAPES),
+    "ours: TPE alone, kumaraswamy": lambda seed: Own(seed, "tpe", ["kumaraswamy"]),
+    "ours: TPE alone, free": lambda seed: Own(seed, "tpe", ["free"]),
 }
 OURS = [name for name in METHODS if name.startswith("ours")]

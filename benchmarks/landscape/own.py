@@ -24,20 +24,24 @@ class Own:
     The reference arms come first and are trained and paid for like every other trial.
     """
 
-    def __init__(self, seed: int, sampler: str, schedulers: list[str], stop_rule: str = "none") -> None:
+    def __init__(
+        self, seed: int, sampler: str, schedulers: list[str], stop_rule: str = "none", train_s: float = 0.0
+    ) -> None:
         ranges = {
             "schedulers": schedulers,
             "threshold": design.RANGES["final_threshold"],
             "start": design.RANGES["window_start"],
             "end": design.RANGES["window_end"],
         }
-        budget = {"sampler": sampler, "trials": 1000, "search_seed": seed, "startup": STARTUP, "confirm": 0}
+        # more trials than are asked: the replay counts epochs, and a stopped trial makes room for another
+        budget = {"sampler": sampler, "trials": 150, "search_seed": seed, "startup": STARTUP, "confirm": 0}
         spec = StudySpec(
             train={"lr": design.LR},
             space=ranges,
             search={**budget, "accuracy_floor": FLOOR},
             stopping={"stop_rule": stop_rule},
         )
+        self.train_s = train_s  # as it is told to the search: auto's Gaussian process is for long trainings
         self.agenda = Agenda(spec, Search(spec, None), [], [])
         self.stops = Stops(spec)
         self.trials: dict[int, Suggestion] = {}
@@ -71,7 +75,7 @@ class Own:
             "values": values,
             "violations": objectives.violations(rows[-1]) if values else {},
             "metrics": rows[-1],
-            "train_wall_s": 0.0,
+            "train_wall_s": self.train_s,
         }
         self.stops.end(suggestion.number, rows[-1], feasible=feasible(line))
         self.agenda.end(line)

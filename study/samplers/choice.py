@@ -14,6 +14,8 @@ and every parameter that is drawn on its own has a seed of its own.
 | a trial trains for less than 30 s (median of those that ended) | tpe | a Gaussian process takes seconds |
 | more than 150 trials | tpe | a suggestion of a Gaussian process costs the cube of the trials |
 | else | gp | it finds most with few trials |
+
+Half of ``auto``'s suggestions are not its sampler's: they fill gaps of the front (``infill.py``).
 """
 
 from __future__ import annotations
@@ -42,6 +44,7 @@ GP_TRIALS = 150
 NSGA2_TRIALS = 1000
 QUICK_TRIAL_S = 30.0
 ENOUGH = 4  # completed trials with which a model begins; with fewer, the quasi-random start goes on
+GAPS = "; every other suggestion fills a gap of the front"
 DIGITS = 3  # significant digits in which duplicates agree
 
 
@@ -57,7 +60,7 @@ def resolve(budget: Budget, numeric: bool, trial_s: float | None) -> str:
 def why(budget: Budget, numeric: bool, trial_s: float | None) -> str:
     """One sentence about ``resolve``'s answer."""
     name, reason = _ruling(budget, numeric, trial_s)
-    return f"{name}: {reason}"
+    return f"{name}: {reason}" + (GAPS if budget.sampler == "auto" else "")
 
 
 def outgrown(budget: Budget, name: str) -> bool:

@@ -1,5 +1,6 @@
 """What is searched: ranges in a spec, points as fields of ``TrainConfig``, functions of one's own."""
 
+from study.space.nearest import nearest
 from study.space.points import (
     Params,
     configure,
@@ -20,6 +21,7 @@ __all__ = [
     "configure",
     "distributions",
     "holds",
+    "nearest",
     "numeric",
     "probe",
     "raw",

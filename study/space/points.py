@@ -180,18 +180,9 @@ def holds(space: Space, params: Params, base: TrainConfig) -> bool:
 
 def raw(space: Space, params: Params, base: TrainConfig) -> Params | None:
     """Optuna's parameters at which :func:`suggest` gives this arm; None where the space does not hold it."""
-    config = configure(base, params)
-    if config.pruner_strength is None and "pruner_strength" in PRUNERS[config.pruner].fields:
-        config = configure(config, {"pruner_strength": default_strength(config.pruner, base)})
+    config = _strong(configure(base, params), base)
     values = config.model_dump(mode="json")
-    x = simplex.coordinates(config.shape_increments)
-    answers = {
-        **{name: vary.label(value) for name, value in values.items()},
-        **{f"shape_{place}": value for place, value in enumerate(x, start=1)},
-        "density": 1 - config.final_sparsity,
-        _strength_name(space, config.pruner): config.pruner_strength,
-    }
-    trial = optuna.trial.FixedTrial(answers)
+    trial = optuna.trial.FixedTrial(answers(space, config, base))
     with warnings.catch_warnings():
         warnings.filterwarnings("error", message="The value .* is out of")  # how Optuna says outside
         try:
@@ -200,6 +191,26 @@ def raw(space: Space, params: Params, base: TrainConfig) -> Params | None:
             return None
     got = configure(base, found).model_dump(mode="json")
     return trial.params if all(_equal(values[name], got[name]) for name in {*params, *found}) else None
+
+
+def answers(space: Space, config: TrainConfig, base: TrainConfig) -> Params:
+    """What a trial would have to answer to every question of :func:`suggest` for this training."""
+    config = _strong(config, base)
+    values = config.model_dump(mode="json")
+    x = simplex.coordinates(config.shape_increments)
+    return {
+        **{name: vary.label(value) for name, value in values.items()},
+        **{f"shape_{place}": value for place, value in enumerate(x, start=1)},
+        "density": 1 - config.final_sparsity,
+        _strength_name(space, config.pruner): config.pruner_strength,
+    }
+
+
+def _strong(config: TrainConfig, base: TrainConfig) -> TrainConfig:
+    """With the strength that stands for None."""
+    if config.pruner_strength is None and "pruner_strength" in PRUNERS[config.pruner].fields:
+        return configure(config, {"pruner_strength": default_strength(config.pruner, base)})
+    return config
 
 
 def _equal(one: Any, other: Any) -> bool:

@@ -79,7 +79,7 @@ def finish(books: Recorder) -> None:
 
 
 STUDIES = {
-    "tpe, confirmed": make(5, epochs=3, search={"confirm": 1, "confirm_at_most": 2}),
+    "auto, confirmed": make(5, epochs=3, search={"sampler": "auto", "confirm": 1, "confirm_at_most": 2}),
     "nsga2, three objectives": make(
         6, search={"sampler": "nsga2", "objectives": ["accuracy_val", "sparsity_params", "energy_nj"]}
     ),

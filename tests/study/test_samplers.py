@@ -198,7 +198,8 @@ class TestRule:
     ) -> None:
         budget = Budget(trials=trials)
         assert resolve(budget, numbers, trial_s) == expected
-        assert why(budget, numbers, trial_s) == f"{expected}: {reason}"
+        gaps = "; every other suggestion fills a gap of the front"
+        assert why(budget, numbers, trial_s) == f"{expected}: {reason}{gaps}"
 
     @pytest.mark.parametrize("name", SAMPLERS)
     def test_a_name_is_a_name(self, name: str) -> None:

@@ -16,8 +16,6 @@ from study.search import REDRAWS, Search
 from study.spec import SAMPLERS, StudySpec
 from tests.study.made import ARMS, THREE, make, row
 
-NAMED = [name for name in SAMPLERS if name != "auto"]
-
 
 @contextmanager
 def asking(spec: StudySpec, path: Path | None = None) -> Iterator[Agenda]:
@@ -48,7 +46,7 @@ def run_out(agenda: Agenda) -> list[tuple[str, dict[str, Any]]]:
     return done
 
 
-@pytest.mark.parametrize("sampler", NAMED)
+@pytest.mark.parametrize("sampler", SAMPLERS)
 def test_equal_seeds_and_values_suggest_the_same(sampler: str, tmp_path: Path) -> None:
     runs = []
     for path in (None, tmp_path / "optuna.db"):  # in memory and in a file
