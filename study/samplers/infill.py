@@ -50,11 +50,9 @@ class Trade:
 
     def read(self, values: Floats) -> tuple[Floats, Floats]:
         """Quality, more is better, and what is left, 0 for an empty network; each [n] of values [n, m]."""
+        more = [direction == "maximize" for direction in self.directions]
         quality, cost = values[:, self.quality], values[:, self.cost]
-        sparse = self.directions[self.cost] == "maximize"
-        return quality if self.directions[
-            self.quality
-        ] == "maximize" else -quality, 1 - cost if sparse else cost
+        return quality if more[self.quality] else -quality, 1 - cost if more[self.cost] else cost
 
 
 def trade(names: Sequence[str]) -> Trade | None:
@@ -107,9 +105,8 @@ class Infill(BaseSampler):
         if param_name not in self.moved:
             return self.otherwise.sample_independent(study, trial, param_name, param_distribution)
         value = self.moved[param_name]
-        if not power(param_name):
+        if not power(param_name) or not isinstance(param_distribution, FloatDistribution):
             return value
-        assert isinstance(param_distribution, FloatDistribution)
         low, high = param_distribution.low, param_distribution.high
         if not low <= value <= high:  # as far inside of the bound: at the bound all would be the same
             value = (low if value < low else high) ** 2 / value
@@ -153,4 +150,5 @@ def power(name: str) -> float:
 
 def shifted(params: dict[str, Any], times: float) -> dict[str, Any]:
     """The parameters with which ``times`` as much should be left."""
-    return {name: v * times ** (1 / p) if (p := power(name)) else v for name, v in params.items()}
+    powers = {name: power(name) for name, value in params.items() if isinstance(value, float)}
+    return params | {name: params[name] * times ** (1 / p) for name, p in powers.items() if p}
