@@ -51,10 +51,12 @@ def versus(outcome: Outcome, bands: Sequence[Band], rng: np.random.Generator) ->
 def _one(outcome: Outcome, entry: Band, name: str, rng: np.random.Generator) -> Versus:
     """The most accurate confirmed configuration of the schedule, or else its most accurate single training.
 
-    One that the floor refuses still counts: that a schedule collapses is a finding.
+    Also where a single training beats the best itself: that nobody repeated it gives no lead. One that the
+    floor refuses still counts: that a schedule collapses is a finding.
     """
     own = entry.best is not None and theme.label(entry.best["scheduler"]) == theme.label(name)
     blank = Versus(name, own)
+    single = _once(outcome, entry, blank)
     parts = [
         part
         for part in outcome.configurations
@@ -63,26 +65,30 @@ def _one(outcome: Outcome, entry: Band, name: str, rng: np.random.Generator) -> 
         and part.mean(outcome.sparsity).value >= entry.least
         and (part.is_reference or not own)
     ]
-    if parts:
-        part = min(parts, key=lambda part: (-part.mean(outcome.accuracy).value, part.number))
-        fresh = replace(
-            blank, row=part.row, fresh=True,
-            accuracy=part.mean(outcome.accuracy), sparsity=part.mean(outcome.sparsity),
-        )  # fmt: skip
-        return _against(fresh, entry, part, outcome, rng)
+    if not parts:
+        return single
+    part = min(parts, key=lambda part: (-part.mean(outcome.accuracy).value, part.number))
+    mean = part.mean(outcome.accuracy)
+    if single.accuracy.value > max(mean.value, entry.accuracy.value):
+        return single
+    fresh = replace(blank, row=part.row, fresh=True, accuracy=mean, sparsity=part.mean(outcome.sparsity))
+    return _against(fresh, entry, part, outcome, rng)
+
+
+def _once(outcome: Outcome, entry: Band, blank: Versus) -> Versus:
+    """Of the trainings that were not repeated. What fresh seeds have put elsewhere does not come back."""
     rows = outcome.of("front", "dominated", "infeasible", "below floor", "reference")
-    # What fresh seeds have put elsewhere does not come back by the value that the search saw.
     rows = rows[~rows["number"].isin([part.number for part in outcome.configurations if len(part.runs)])]
     named = rows["scheduler"].map({one: theme.label(one) for one in set(rows["scheduler"])})
-    rows = rows[(named == theme.label(name)) & ((rows["kind"] == "reference") | (not own))]
+    rows = rows[(named == theme.label(blank.name)) & ((rows["kind"] == "reference") | (not blank.own))]
     rows = rows[rows[outcome.sparsity] >= entry.least]
     if rows.empty:
         return blank
     ordered = rows.sort_values([outcome.accuracy, "number"], ascending=[False, True], kind="stable")
     row = {str(key): value for key, value in ordered.iloc[0].to_dict().items()}
     accuracy, sparsity = (_single(row[metric]) for metric in (outcome.accuracy, outcome.sparsity))
-    single = replace(blank, row=row, accuracy=accuracy, sparsity=sparsity)
-    return replace(single, gain=_single(entry.accuracy.value - accuracy.value))
+    gain = _single(entry.accuracy.value - accuracy.value)
+    return replace(blank, row=row, accuracy=accuracy, sparsity=sparsity, gain=gain)
 
 
 def _against(

@@ -168,6 +168,22 @@ def test_one_training_that_promised_more_is_named(tmp_path: Path) -> None:
     assert "By single trainings, it lies 3.0 points below the searched sine" in said(section)
 
 
+def test_no_lead_over_a_schedule_of_which_one_training_was_better(tmp_path: Path) -> None:
+    """Its confirmed configuration is another one, and worse: to be above that one would say nothing."""
+    rows = [run(0, "cubic", 0.95, 0.91), run(1, "sine", 0.80, 0.95), run(2, "sine", 0.945, 0.90)]
+    for seed in range(2):
+        rows.append(run(3 + 2 * seed, "cubic", 0.94, 0.91, kind="confirm", replicate_of=0, seed=seed))
+        rows.append(run(4 + 2 * seed, "sine", 0.80, 0.95, kind="confirm", replicate_of=1, seed=seed))
+    section = answer(Material.of(load(write_folder(tmp_path / "s", rows))))
+    assert "By single trainings, it lies 0.5 points below the searched sine" in said(section)
+    assert "above the searched sine" not in said(section)
+    rows[2] = run(
+        2, "sine", 0.935, 0.90
+    )  # not better than the best: the confirmed one stands, with its pairs
+    section = answer(Material.of(load(write_folder(tmp_path / "t", rows))))
+    assert "Paired over 2 seeds, it lies 14.0 points above the searched sine" in said(section)
+
+
 @pytest.mark.parametrize("writer", [write_confirmed, write_hostile, write_large])
 def test_tables_are_whole_and_rows_can_be_picked(tmp_path: Path, writer: Any) -> None:
     """As many cells as columns; the first cell of a row with a trial names it; everything is in the data."""
