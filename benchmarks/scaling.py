@@ -178,17 +178,13 @@ def _once(memory: list[float], recorder: Any, at: int) -> None:
 
 
 def settings(given: argparse.Namespace) -> list[dict[str, Any]]:
-    """What is measured: nodes with trials of ordinary length, then ever more slots as fast as they go."""
-    nodes = [
-        {
-            "nodes": count,
-            "slots_per_node": 4,
-            "trial_s": given.trial_s,
-            "epochs": 10,
-            "rounds": given.rounds,
-        }
-        for count in given.nodes
-    ]
+    """What is measured: trials of ordinary length on ever more nodes, then slots, then as fast as they go.
+
+    Fast trials say nothing about many slots: the first processes have run all of them when the others start.
+    """
+    long = {"trial_s": given.trial_s, "epochs": 10, "rounds": given.rounds}
+    nodes = [{"nodes": count, "slots_per_node": 4, **long} for count in given.nodes]
+    nodes += [{"nodes": 1, "slots_per_node": slots, **long} for slots in given.wide]
     fast = [
         {"nodes": 1, "slots_per_node": slots, "trial_s": 0.0, "epochs": 10, "rounds": max(2, 640 // slots)}
         for slots in given.slots
@@ -222,7 +218,8 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--nodes", type=int, nargs="*", default=[1, 2, 4, 8], help="of 4 slots each")
     parser.add_argument("--trial-s", type=float, default=30.0)
     parser.add_argument("--rounds", type=int, default=5, help="trials per slot")
-    parser.add_argument("--slots", type=int, nargs="*", default=[8, 16, 32, 64], help="for the saturation")
+    parser.add_argument("--wide", type=int, nargs="*", default=[64, 128, 256], help="slots of one node")
+    parser.add_argument("--slots", type=int, nargs="*", default=[8, 16], help="for the saturation")
     parser.add_argument("--output", type=Path, default=RESULTS)
     parser.add_argument("--add", action="store_true", help="keep the other rows of the results there are")
     parser.add_argument("--measure", help=argparse.SUPPRESS)

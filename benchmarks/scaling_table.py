@@ -96,21 +96,23 @@ def table(results: list[dict[str, Any]], origin: dict[str, Any]) -> str:
         "",
         "| nodes | slots | trial, s | trials | busy, steady | busy, with the start | start, s "
         "| lost between trials, s: median | 95 % | between epochs, ms | results a second "
-        "| driver, share of a core | load |",
-        "|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
+        "| driver's CPU, ms a result | driver, share of a core | load |",
+        "|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for row in [row for row in results if row["trial_s"]]:
         lines.append(
             f"| {row['nodes']} | {row['slots']} | {row['trial_s']:g} | {row['trials']} | {row['steady']:.1%} "
             f"| {row['whole']:.1%} | {row['start_s']:.1f} | {row['between_trials_s']:.2f} "
             f"| {row['between_trials_p95_s']:.2f} | {1e3 * row['between_epochs_s']:.0f} "
-            f"| {row['results_per_s']:.1f} | {row['driver_all_threads_share']:.2f} "
+            f"| {row['results_per_s']:.1f} | {row['driver_ms_per_result']:.1f} "
+            f"| {row['driver_all_threads_share']:.2f} "
             f"| {row['load_before']:.1f} to {row['load_after']:.1f} |"
         )
     lines += [
         "",
         "Steady: from the moment when every slot works until the last trial of the budget begins. The start",
-        "is that of one process a slot; Ray was up.",
+        "is that of one process a slot; Ray was up. A node of 256 slots is more than this machine holds: its",
+        "processes take 110 MiB each, what did not fit was in a swap file.",
         "",
         "## Where the driver saturates",
         "",
