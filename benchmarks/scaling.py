@@ -218,7 +218,9 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--nodes", type=int, nargs="*", default=[1, 2, 4, 8], help="of 4 slots each")
     parser.add_argument("--trial-s", type=float, default=30.0)
     parser.add_argument("--rounds", type=int, default=5, help="trials per slot")
-    parser.add_argument("--wide", type=int, nargs="*", default=[64, 128, 256], help="slots of one node")
+    parser.add_argument(
+        "--wide", type=int, nargs="*", default=[64], help="slots of one node; 256 need 30 GiB"
+    )
     parser.add_argument("--slots", type=int, nargs="*", default=[8, 16], help="for the saturation")
     parser.add_argument("--output", type=Path, default=RESULTS)
     parser.add_argument("--add", action="store_true", help="keep the other rows of the results there are")

@@ -111,8 +111,7 @@ def table(results: list[dict[str, Any]], origin: dict[str, Any]) -> str:
     lines += [
         "",
         "Steady: from the moment when every slot works until the last trial of the budget begins. The start",
-        "is that of one process a slot; Ray was up. A node of 256 slots is more than this machine holds: its",
-        "processes take 110 MiB each, what did not fit was in a swap file.",
+        "is that of one process a slot; Ray was up.",
         "",
         "## Where the driver saturates",
         "",
