@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import optuna
-from optuna.distributions import BaseDistribution, FloatDistribution
+from optuna.distributions import BaseDistribution, FloatDistribution, IntDistribution
 
 from study.space.points import Params, answers, configure, pruners, suggest
 from study.space.ranges import Space
@@ -14,7 +14,13 @@ from trainables.config import TrainConfig
 from trainables.schedules import SCHEDULES, curve
 
 # Exponents a, b with which kumaraswamy is within 0.007 of a named shape (its docstring).
-EXPONENTS = {"linear": (1.0, 1.0), "sine": (1.93, 2.26), "slats": (1.11, 2.72)}
+EXPONENTS = {
+    "linear": (1.0, 1.0),
+    "cubic": (1.0, 3.0),
+    "sine": (1.93, 2.26),
+    "cosine": (1.88, 1.09),
+    "slats": (1.11, 2.72),
+}
 
 
 class Clipping(optuna.trial.FixedTrial):
@@ -22,7 +28,7 @@ class Clipping(optuna.trial.FixedTrial):
 
     def _suggest(self, name: str, distribution: BaseDistribution) -> Any:
         value = self._params.get(name)
-        if isinstance(distribution, FloatDistribution) and value is not None:
+        if isinstance(distribution, (FloatDistribution, IntDistribution)) and value is not None:
             self._params[name] = min(max(value, distribution.low), distribution.high)
         return super()._suggest(name, distribution)
 

@@ -209,7 +209,8 @@ class TestNearest:
         expected = curve(name, **rate)(u)
         for scheduler, bound in (("kumaraswamy", 0.01), ("free", 0.02)):
             ranges = space.Space(schedulers=(scheduler,))
-            found = self.arm(name, schedulers=[scheduler])
+            whole = {"final_threshold": 0.2, "window_start": 0.0, "window_end": 1.0}
+            found = nearest(ranges, {"scheduler": name, **whole}, self.BASE)
             assert found is not None
             point = space.suggest(optuna.trial.FixedTrial(found), ranges, self.BASE)
             assert point["scheduler"] == scheduler
