@@ -23,36 +23,63 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.scaling_table import SPREAD, efficiency, merged, read_spans, results_per_s, table
+from benchmarks.scaling_table import (
+    SPREAD,
+    Clock,
+    driver,
+    efficiency,
+    merged,
+    read_spans,
+    results_per_s,
+    table,
+)
 from study import cluster, provenance
 
 os.environ |= cluster.ENVIRONMENT | cluster.LOCAL_ENVIRONMENT  # Ray reads them when it is imported
+# A node of 256 slots starts 256 processes at once; this machine's cores would let all of them time out.
+os.environ |= {"RAY_worker_maximum_startup_concurrency": str(os.cpu_count() or 1)}
 from ray import tune
 from ray.cluster_utils import Cluster
 
 RESULTS = Path(__file__).with_name("results")
+ROW = "row.json"  # in the scratch folder: what a measuring process has found
 
 
 class Asleep(tune.Trainable):
-    """A trial that sleeps through its epochs and makes up its rows from the parameters. Imports no torch."""
+    """A trial that sleeps through its epochs and makes up its rows from the parameters. Imports no torch.
+
+    No trial begins before every slot has its process. Tune gives a process whose trial has ended the next
+    one, and takes back the request for that one's own: where trials end faster than processes start, the
+    first processes would run them all.
+    """
 
     epoch_s = 0.0
+    slots = 0
     notes = Path()
+    ready = False
 
     def setup(self, config: dict[str, Any]) -> None:
         self.given = config["train"]
         self.number = config["number"]
         self.epoch = 0
+        self.note = self.notes / f"{os.getpid()}.jsonl"
+        self.note.touch()
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         self.setup(new_config)
         return True
 
     def step(self) -> dict[str, Any]:
+        chance = random.Random(self.number)
+        while not self.ready:
+            time.sleep(1)
+            self.ready = sum(1 for _ in self.notes.iterdir()) >= self.slots
+            if self.ready:  # slots of a running study are not in step
+                time.sleep(self.epoch_s * self.given["epochs"] * chance.random())
         began = time.time()
-        time.sleep(self.epoch_s * random.Random(self.number).uniform(1 - SPREAD, 1 + SPREAD))
+        time.sleep(self.epoch_s * chance.uniform(1 - SPREAD, 1 + SPREAD))
         self.epoch += 1
-        with (self.notes / f"{os.getpid()}.jsonl").open("a") as file:
+        with self.note.open("a") as file:
             file.write(json.dumps([began, time.time(), self.number]) + "\n")
         d = 0.0 if self.given["pruner"] == "dense" else self.given["final_threshold"]
         progress = self.epoch / self.given["epochs"]
@@ -70,16 +97,23 @@ class Asleep(tune.Trainable):
 
 
 def worker_memory_mib(pids: list[int]) -> float:
-    """Mean private memory of these processes."""
+    """Mean private memory of these processes, swapped pages included."""
     private = []
     for pid in pids:
         try:
             text = Path(f"/proc/{pid}/smaps_rollup").read_text()
         except OSError:
             continue
-        lines = [line.split() for line in text.splitlines() if line.startswith("Private_")]
+        lines = [line.split() for line in text.splitlines() if line.startswith(("Private_", "Swap:"))]
         private.append(sum(int(line[1]) for line in lines) / 1024)
     return float(np.mean(private)) if private else float("nan")
+
+
+def swapped_mib() -> float:
+    """What this machine's memory had no room for."""
+    lines = [line.split() for line in Path("/proc/meminfo").read_text().splitlines()]
+    kib = {line[0]: int(line[1]) for line in lines}
+    return (kib["SwapTotal:"] - kib["SwapFree:"]) / 1024
 
 
 def load() -> float:
@@ -111,6 +145,7 @@ def measure(setting: dict[str, Any], scratch: Path) -> dict[str, Any]:
     slots = setting["nodes"] * setting["slots_per_node"]
     trials = slots * setting["rounds"]
     Asleep.epoch_s = setting["trial_s"] / setting["epochs"]
+    Asleep.slots = slots
     Asleep.notes = scratch / "notes"
     Asleep.notes.mkdir()
     tuning.TrialRun = Asleep  # type: ignore[misc, assignment]
@@ -137,33 +172,31 @@ def measure(setting: dict[str, Any], scratch: Path) -> dict[str, Any]:
             ):
                 recorder = Recorder(agenda, store)
                 memory: list[float] = []
-                recorder.on_change = lambda: _once(memory, recorder, trials // 2)
-                started, main_s, all_s = time.time(), time.thread_time(), time.process_time()
+                clock: list[Clock] = []
+                recorder.on_change = lambda: _look(clock, memory, recorder, trials // 2)
+                started = time.time()
                 tuning.run(recorder, Share(slots, 1, 0, 0, "one CPU each"), spec.folder)
                 wall_s = time.time() - started
-                main_s, all_s = time.thread_time() - main_s, time.process_time() - all_s
                 assert recorder.finished
                 choice = agenda.search.choice or {}
     finally:
         nodes.shutdown()
     spans = read_spans(Asleep.notes)
-    rows = sum(map(len, spans.values()))
+    assert len(spans) == slots, f"{len(spans)} processes ran the trials of {slots} slots"
     return {
         **setting,
         "slots": slots,
         "trials": len(recorder.ended),
         "sampler": choice.get("name", spec.search.sampler),
-        "processes": len(spans),
         **efficiency(spans, started, slots),
         "results_per_s": results_per_s(spans),
+        **driver(spans, clock),
         "wall_s": wall_s,
         "nodes_up_s": nodes_s,
         "joined_s": joined_s,
-        "driver_ms_per_result": 1e3 * main_s / rows,
-        "driver_share": main_s / wall_s,
-        "driver_all_threads_share": all_s / wall_s,
         "tune_folder_mib": sum(p.stat().st_size for p in (spec.folder / "tune").rglob("*")) / 2**20,
         "worker_mib": memory[0] if memory else float("nan"),
+        "swapped_mib": memory[1] if memory else float("nan"),
         "commit": provenance.commit(),
         "nice": os.getpriority(os.PRIO_PROCESS, 0),
         "load_before": before,
@@ -171,22 +204,21 @@ def measure(setting: dict[str, Any], scratch: Path) -> dict[str, Any]:
     }
 
 
-def _once(memory: list[float], recorder: Any, at: int) -> None:
-    """Measure the trials' processes in the middle of the study."""
+def _look(clock: list[Clock], memory: list[float], recorder: Any, at: int) -> None:
+    """Note the driver's CPU time after every event, and in the middle of the study its trials' memory."""
+    clock.append((time.time(), time.thread_time(), time.process_time()))
     if not memory and len(recorder.ended) >= at:
         memory.append(worker_memory_mib([int(path.stem) for path in Asleep.notes.glob("*.jsonl")]))
+        memory.append(swapped_mib())
 
 
 def settings(given: argparse.Namespace) -> list[dict[str, Any]]:
-    """What is measured: trials of ordinary length on ever more nodes, then slots, then as fast as they go.
-
-    Fast trials say nothing about many slots: the first processes have run all of them when the others start.
-    """
+    """What is measured: trials of ordinary length on ever more nodes, then slots, then as fast as they go."""
     long = {"trial_s": given.trial_s, "epochs": 10, "rounds": given.rounds}
     nodes = [{"nodes": count, "slots_per_node": 4, **long} for count in given.nodes]
     nodes += [{"nodes": 1, "slots_per_node": slots, **long} for slots in given.wide]
     fast = [
-        {"nodes": 1, "slots_per_node": slots, "trial_s": 0.0, "epochs": 10, "rounds": max(2, 640 // slots)}
+        {"nodes": 1, "slots_per_node": slots, "trial_s": 0.0, "epochs": 10, "rounds": max(4, 640 // slots)}
         for slots in given.slots
     ]
     return nodes + fast
@@ -208,8 +240,8 @@ def apart(setting: dict[str, Any]) -> dict[str, Any]:
             "--scratch",
             scratch,
         ]
-        done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
-    return dict(json.loads(done.stdout.splitlines()[-1]))
+        subprocess.run(command, env=environment, check=True)
+        return dict(json.loads((Path(scratch) / ROW).read_text()))
 
 
 def main(argv: list[str]) -> int:
@@ -219,16 +251,17 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--trial-s", type=float, default=30.0)
     parser.add_argument("--rounds", type=int, default=5, help="trials per slot")
     parser.add_argument(
-        "--wide", type=int, nargs="*", default=[64], help="slots of one node; 256 need 30 GiB"
+        "--wide", type=int, nargs="*", default=[64, 128, 256], help="slots of one node; 256 take 30 GiB"
     )
-    parser.add_argument("--slots", type=int, nargs="*", default=[8, 16], help="for the saturation")
+    parser.add_argument("--slots", type=int, nargs="*", default=[8, 32, 128, 256], help="for the saturation")
     parser.add_argument("--output", type=Path, default=RESULTS)
     parser.add_argument("--add", action="store_true", help="keep the other rows of the results there are")
     parser.add_argument("--measure", help=argparse.SUPPRESS)
     parser.add_argument("--scratch", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args(argv)
     if given.measure:
-        print(json.dumps(measure(json.loads(given.measure), given.scratch)))
+        row = measure(json.loads(given.measure), given.scratch)
+        (given.scratch / ROW).write_text(json.dumps(row))
         return 0
     origin = {
         "command": "python -m benchmarks.scaling",

@@ -11,6 +11,7 @@ import numpy as np
 
 SPREAD = 0.2  # trials take between 1 - SPREAD and 1 + SPREAD of their nominal time
 Spans = dict[int, list[tuple[float, float, int]]]  # of each slot's process: begin, end, trial of every epoch
+Clock = tuple[float, float, float]  # time, CPU seconds of the driver's main thread, of all of its threads
 
 
 def read_spans(folder: Path) -> Spans:
@@ -25,8 +26,8 @@ def efficiency(spans: Spans, started: float, slots: int) -> dict[str, float]:
     """Shares of slot time in which trials slept, and seconds lost between trials and epochs of one slot.
 
     ``steady``: from the moment when every slot has begun its first trial until the last trial of all begins;
-    what follows is the end of the budget and no matter of scaling. ``whole``: from ``started`` (before the
-    first suggestion, with Ray up) until then, so that it holds the start of the processes.
+    what follows is the end of the budget and no matter of scaling. ``start_s`` is the time from ``started``
+    (before the first suggestion, with Ray up) until that moment.
     """
     first = max(min(begin for begin, _, _ in slot) for slot in spans.values())
     begun: dict[int, float] = {}
@@ -40,16 +41,11 @@ def efficiency(spans: Spans, started: float, slots: int) -> dict[str, float]:
         ordered = sorted(slot)
         for (_, end, one), (begin, _, other) in pairwise(ordered):
             (within if one == other else between).append(begin - end)
-
-    def busy(since: float, until: float) -> float:
-        slept = sum(
-            max(0.0, min(end, until) - max(begin, since)) for slot in spans.values() for begin, end, _ in slot
-        )
-        return slept / (slots * (until - since)) if until > since else float("nan")
-
+    slept = sum(
+        max(0.0, min(end, last) - max(begin, first)) for slot in spans.values() for begin, end, _ in slot
+    )
     return {
-        "steady": busy(first, last),
-        "whole": busy(started, last),
+        "steady": slept / (slots * (last - first)) if last > first else float("nan"),
         "start_s": first - started,
         "steady_s": last - first,
         "between_trials_s": float(np.median(between)) if between else float("nan"),
@@ -64,6 +60,19 @@ def results_per_s(spans: Spans) -> float:
     quarter = len(ends) // 4
     middle = ends[quarter : len(ends) - quarter]
     return float((len(middle) - 1) / (middle[-1] - middle[0]))
+
+
+def driver(spans: Spans, clock: list[Clock]) -> dict[str, float]:
+    """What a result costs the driver, and its shares of a core, from the first epoch's begin on."""
+    begun = min(begin for slot in spans.values() for begin, _, _ in slot)
+    clock = [at for at in clock if at[0] >= begun]
+    (since, main, every), (until, main_end, every_end) = clock[0], clock[-1]
+    rows = sum(since < end <= until for slot in spans.values() for _, end, _ in slot)
+    return {
+        "driver_ms_per_result": 1e3 * (main_end - main) / rows,
+        "driver_share": (main_end - main) / (until - since),
+        "driver_all_threads_share": (every_end - every) / (until - since),
+    }
 
 
 def merged(results: list[dict[str, Any]], row: dict[str, Any]) -> list[dict[str, Any]]:
@@ -94,24 +103,25 @@ def table(results: list[dict[str, Any]], origin: dict[str, Any]) -> str:
         "",
         "## Slots busy",
         "",
-        "| nodes | slots | trial, s | trials | busy, steady | busy, with the start | start, s "
-        "| lost between trials, s: median | 95 % | between epochs, ms | results a second "
-        "| driver's CPU, ms a result | driver, share of a core | load |",
-        "|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
+        "| nodes | slots | trial, s | trials | busy | lost between trials, s: median | 95 % "
+        "| between epochs, ms | results a second | driver's CPU, ms a result | driver, share of a core "
+        "| a trial's process, MiB | swapped, MiB | start, s | load |",
+        "|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for row in [row for row in results if row["trial_s"]]:
         lines.append(
             f"| {row['nodes']} | {row['slots']} | {row['trial_s']:g} | {row['trials']} | {row['steady']:.1%} "
-            f"| {row['whole']:.1%} | {row['start_s']:.1f} | {row['between_trials_s']:.2f} "
-            f"| {row['between_trials_p95_s']:.2f} | {1e3 * row['between_epochs_s']:.0f} "
+            f"| {row['between_trials_s']:.2f} | {row['between_trials_p95_s']:.2f} "
+            f"| {1e3 * row['between_epochs_s']:.0f} "
             f"| {row['results_per_s']:.1f} | {row['driver_ms_per_result']:.1f} "
-            f"| {row['driver_all_threads_share']:.2f} "
+            f"| {row['driver_all_threads_share']:.2f} | {row['worker_mib']:.0f} "
+            f"| {row['swapped_mib']:.0f} | {row['start_s']:.0f} "
             f"| {row['load_before']:.1f} to {row['load_after']:.1f} |"
         )
     lines += [
         "",
-        "Steady: from the moment when every slot works until the last trial of the budget begins. The start",
-        "is that of one process a slot; Ray was up.",
+        "Busy: from the moment when every slot has its process (no trial begins before) until the last trial",
+        "of the budget begins. The start is that of these processes, on this machine's cores; Ray was up.",
         "",
         "## Where the driver saturates",
         "",
@@ -121,14 +131,14 @@ def table(results: list[dict[str, Any]], origin: dict[str, Any]) -> str:
         "",
         "| slots | trials | results a second | driver's CPU, ms a result "
         "| results a second on a core of its own | share of a core, main thread | all threads "
-        "| a worker's private memory, MiB | load |",
-        "|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
+        "| load |",
+        "|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for row in [row for row in results if not row["trial_s"]]:
         lines.append(
             f"| {row['slots']} | {row['trials']} | {row['results_per_s']:.0f} "
             f"| {row['driver_ms_per_result']:.2f} | {1e3 / row['driver_ms_per_result']:.0f} "
-            f"| {row['driver_share']:.2f} | {row['driver_all_threads_share']:.2f} | {row['worker_mib']:.0f} "
+            f"| {row['driver_share']:.2f} | {row['driver_all_threads_share']:.2f} "
             f"| {row['load_before']:.1f} to {row['load_after']:.1f} |"
         )
     return "\n".join(lines) + "\n"
