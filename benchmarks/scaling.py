@@ -10,6 +10,7 @@ Each trial notes when its epochs begin and end, in its own process. A slot is bu
 from __future__ import annotations
 
 import argparse
+import ctypes
 import json
 import os
 import random
@@ -43,6 +44,7 @@ from ray.cluster_utils import Cluster
 
 RESULTS = Path(__file__).with_name("results")
 ROW = "row.json"  # in the scratch folder: what a measuring process has found
+PR_SET_MEMORY_MERGE = 67
 
 
 class Asleep(tune.Trainable):
@@ -142,6 +144,8 @@ def measure(setting: dict[str, Any], scratch: Path) -> dict[str, Any]:
     from study.spec import StudySpec
     from study.store import Store
 
+    if setting["merged"]:  # inherited by every process that this one starts
+        assert ctypes.CDLL(None).prctl(PR_SET_MEMORY_MERGE, 1, 0, 0, 0) == 0, "needs Linux 6.4 with KSM"
     slots = setting["nodes"] * setting["slots_per_node"]
     trials = slots * setting["rounds"]
     Asleep.epoch_s = setting["trial_s"] / setting["epochs"]
@@ -221,7 +225,7 @@ def settings(given: argparse.Namespace) -> list[dict[str, Any]]:
         {"nodes": 1, "slots_per_node": slots, "trial_s": 0.0, "epochs": 10, "rounds": max(4, 640 // slots)}
         for slots in given.slots
     ]
-    return nodes + fast
+    return [{**setting, "merged": given.merge} for setting in nodes + fast]
 
 
 def apart(setting: dict[str, Any]) -> dict[str, Any]:
@@ -231,7 +235,12 @@ def apart(setting: dict[str, Any]) -> dict[str, Any]:
         token.touch(mode=0o600)
         token.write_text(os.urandom(32).hex())
         environment = os.environ | {"RAY_TMPDIR": scratch, "RAY_AUTH_TOKEN_PATH": str(token)}
+        alike: list[str] = []
+        if setting["merged"]:  # processes whose pages are equal: the same addresses, the same hashes
+            alike = ["setarch", "--addr-no-randomize"]
+            environment["PYTHONHASHSEED"] = "0"
         command = [
+            *alike,
             sys.executable,
             "-m",
             "benchmarks.scaling",
@@ -250,10 +259,13 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--nodes", type=int, nargs="*", default=[1, 2, 4, 8], help="of 4 slots each")
     parser.add_argument("--trial-s", type=float, default=30.0)
     parser.add_argument("--rounds", type=int, default=5, help="trials per slot")
+    parser.add_argument("--wide", type=int, nargs="*", default=[], help="slots of one node; 256 take 30 GiB")
+    parser.add_argument("--slots", type=int, nargs="*", default=[8, 32], help="for the saturation")
     parser.add_argument(
-        "--wide", type=int, nargs="*", default=[64, 128, 256], help="slots of one node; 256 take 30 GiB"
+        "--merge",
+        action="store_true",
+        help="equal pages of memory, by the kernel: 1 to /sys/kernel/mm/ksm/run",
     )
-    parser.add_argument("--slots", type=int, nargs="*", default=[8, 32, 128, 256], help="for the saturation")
     parser.add_argument("--output", type=Path, default=RESULTS)
     parser.add_argument("--add", action="store_true", help="keep the other rows of the results there are")
     parser.add_argument("--measure", help=argparse.SUPPRESS)

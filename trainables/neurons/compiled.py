@@ -1,6 +1,7 @@
 """The compiled kernels of a kind of neuron: C on a CPU, the same text through NVRTC on a GPU.
 
-The GPU shell has been compiled (a test does it with NVRTC, which needs no GPU) but NOT YET RUN on one.
+The GPU's kernels and launcher have NOT YET RUN on one. Tests compile the text with NVRTC, which needs no GPU,
+and run it, through the launcher, as C++ on a CPU, one thread after the other: spikes are SpikingJelly's.
 """
 
 from __future__ import annotations
