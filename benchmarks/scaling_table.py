@@ -27,7 +27,8 @@ def efficiency(spans: Spans, started: float, slots: int) -> dict[str, float]:
 
     ``steady``: from the moment when every slot has begun its first trial until the last trial of all begins;
     what follows is the end of the budget and no matter of scaling. ``start_s`` is the time from ``started``
-    (before the first suggestion, with Ray up) until that moment.
+    (before the first suggestion, with Ray up) until that moment, a trial's length for getting out of step
+    included.
     """
     first = max(min(begin for begin, _, _ in slot) for slot in spans.values())
     begun: dict[int, float] = {}
@@ -78,8 +79,8 @@ def driver(spans: Spans, clock: list[Clock]) -> dict[str, float]:
 def merged(results: list[dict[str, Any]], row: dict[str, Any]) -> list[dict[str, Any]]:
     """The results with this one, instead of an earlier one of the same setting; the fast trials last."""
 
-    def key(one: dict[str, Any]) -> tuple[bool, float, int, int]:
-        return not one["trial_s"], one["trial_s"], one["nodes"], one["slots_per_node"]
+    def key(one: dict[str, Any]) -> tuple[bool, int, int, float]:
+        return not one["trial_s"], one["nodes"] * one["slots_per_node"], one["nodes"], one["trial_s"]
 
     return sorted([one for one in results if key(one) != key(row)] + [row], key=key)
 
@@ -121,7 +122,8 @@ def table(results: list[dict[str, Any]], origin: dict[str, Any]) -> str:
     lines += [
         "",
         "Busy: from the moment when every slot has its process (no trial begins before) until the last trial",
-        "of the budget begins. The start is that of these processes, on this machine's cores; Ray was up.",
+        "of the budget begins. The start is that of these processes, on this machine's cores (Ray was up),",
+        "and a trial's length more, in which the slots get out of step.",
         "*: the kernel merged equal pages of the processes (`--merge`), which takes time of the same cores.",
         "",
         "## Where the driver saturates",
