@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.scaling_table import efficiency, merged, read_spans, results_per_s, table
+from benchmarks.scaling_table import driver, efficiency, merged, read_spans, results_per_s, table
 
 # Two slots: one is up at 2 s and one at 4 s. Trials 0 and 1 of two epochs, trial 2 of one, trial 3 the last.
 SPANS = {
@@ -19,17 +19,18 @@ def test_slots_are_busy_while_their_trials_sleep() -> None:
     # from 4 (both slots work) to 12 (the last trial begins): 1.5 + 3 and 2 + 2.5 of 2 x 8 seconds
     assert found["steady"] == pytest.approx(9 / 16)
     assert found["steady_s"] == 8.0
-    # from 0 to 12: 2 s more of the first slot
-    assert found["whole"] == pytest.approx(11 / 24)
     assert found["start_s"] == 4.0
     assert found["between_trials_s"] == 2.0  # of 1 and 3
     assert found["between_epochs_s"] == 0.5
 
 
-def test_a_replaced_process_is_a_slot_that_starts_late() -> None:
-    """Its time without a process counts as not busy."""
-    replaced = {11: [(0.0, 2.0, 0)], 12: [(0.0, 10.0, 1)], 13: [(5.0, 8.0, 2)], 14: [(10.0, 11.0, 3)]}
-    assert efficiency(replaced, started=0.0, slots=2)["whole"] == pytest.approx(15 / 20)
+def test_the_driver_is_measured_from_the_first_epoch_on() -> None:
+    # at 1 s nothing has begun; from 3 to 11 s five of six epochs end
+    clock = [(1.0, 5.0, 8.0), (3.0, 5.5, 9.0), (7.0, 5.9, 9.9), (11.0, 6.1, 10.2)]
+    found = driver(SPANS, clock)
+    assert found["driver_ms_per_result"] == pytest.approx(600 / 5)
+    assert found["driver_share"] == pytest.approx(0.6 / 8)
+    assert found["driver_all_threads_share"] == pytest.approx(1.2 / 8)
 
 
 def test_results_a_second_are_those_of_the_middle_half() -> None:
@@ -58,5 +59,4 @@ def test_the_recorded_page_is_made_of_the_recorded_results() -> None:
     results = Path(__file__).parents[2] / "benchmarks" / "results"
     recorded = json.loads((results / "scaling.json").read_text())
     assert table(recorded["results"], recorded) == (results / "scaling.md").read_text()
-    eight = next(row for row in recorded["results"] if row["nodes"] == 8)
-    assert eight["slots"] == eight["processes"] == 32
+    assert {row["slots"] for row in recorded["results"] if row["trial_s"]} == {4, 8, 16, 32, 64, 128, 256}

@@ -19,7 +19,7 @@ import pytest
 import torch
 from torch.cuda import _utils
 
-from tests.trainables.neurons.cases import LAYOUTS, NODES, compare, currents, node_of
+from tests.trainables.neurons.cases import LAYOUTS, NODES, SHAPE, compare, currents, node_of
 from trainables import neurons
 from trainables.neurons import Kind, compiled
 from trainables.neurons.surrogates import SLOPES
@@ -111,6 +111,19 @@ def test_every_layout(layout: str) -> None:
 @pytest.mark.parametrize("function", SLOPES, ids=lambda function: function.__name__)
 def test_every_surrogate(function: Any) -> None:
     compare(node_of("lif", function), currents("contiguous"))
+
+
+@pytest.mark.usefixtures("gpu")
+def test_a_constant_current_s_gradient_is_summed_in_the_kernel() -> None:
+    slab, gradients = currents("contiguous")[0], []
+    for is_fused in (False, True):
+        node, leaf = node_of("lif"), slab.clone().requires_grad_()
+        if is_fused:
+            neurons.fuse(node)
+        spikes = node((leaf * 2).expand(SHAPE))
+        (spikes * torch.linspace(-1, 1, spikes.numel()).view_as(spikes)).sum().backward()
+        gradients.append(leaf.grad)
+    torch.testing.assert_close(*gradients, rtol=1e-6, atol=1e-6 * float(gradients[0].abs().max()))
 
 
 def fused_run(kind: str) -> list[torch.Tensor]:
