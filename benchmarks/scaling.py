@@ -111,13 +111,6 @@ def worker_memory_mib(pids: list[int]) -> float:
     return float(np.mean(private)) if private else float("nan")
 
 
-def swapped_mib() -> float:
-    """What this machine's memory had no room for."""
-    lines = [line.split() for line in Path("/proc/meminfo").read_text().splitlines()]
-    kib = {line[0]: int(line[1]) for line in lines}
-    return (kib["SwapTotal:"] - kib["SwapFree:"]) / 1024
-
-
 def load() -> float:
     """Processes that ran or waited for a core, mean of the last minute."""
     return os.getloadavg()[0]
@@ -200,7 +193,6 @@ def measure(setting: dict[str, Any], scratch: Path) -> dict[str, Any]:
         "joined_s": joined_s,
         "tune_folder_mib": sum(p.stat().st_size for p in (spec.folder / "tune").rglob("*")) / 2**20,
         "worker_mib": memory[0] if memory else float("nan"),
-        "swapped_mib": memory[1] if memory else float("nan"),
         "commit": provenance.commit(),
         "nice": os.getpriority(os.PRIO_PROCESS, 0),
         "load_before": before,
@@ -213,7 +205,6 @@ def _look(clock: list[Clock], memory: list[float], recorder: Any, at: int) -> No
     clock.append((time.time(), time.thread_time(), time.process_time()))
     if not memory and len(recorder.ended) >= at:
         memory.append(worker_memory_mib([int(path.stem) for path in Asleep.notes.glob("*.jsonl")]))
-        memory.append(swapped_mib())
 
 
 def settings(given: argparse.Namespace) -> list[dict[str, Any]]:
@@ -264,7 +255,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument(
         "--merge",
         action="store_true",
-        help="equal pages of memory, by the kernel: 1 to /sys/kernel/mm/ksm/run",
+        help="equal pages of memory, by the kernel: 1 to /sys/kernel/mm/ksm/run, 2000 to pages_to_scan",
     )
     parser.add_argument("--output", type=Path, default=RESULTS)
     parser.add_argument("--add", action="store_true", help="keep the other rows of the results there are")

@@ -106,8 +106,8 @@ def table(results: list[dict[str, Any]], origin: dict[str, Any]) -> str:
         "",
         "| nodes | slots | trial, s | trials | busy | lost between trials, s: median | 95 % "
         "| between epochs, ms | results a second | driver's CPU, ms a result | driver, share of a core "
-        "| a trial's process, MiB | swapped, MiB | start, s | load |",
-        "|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
+        "| a trial's process, MiB | start, s | load |",
+        "|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for row in [row for row in results if row["trial_s"]]:
         lines.append(
@@ -116,7 +116,7 @@ def table(results: list[dict[str, Any]], origin: dict[str, Any]) -> str:
             f"| {1e3 * row['between_epochs_s']:.0f} "
             f"| {row['results_per_s']:.1f} | {row['driver_ms_per_result']:.1f} "
             f"| {row['driver_all_threads_share']:.2f} | {row['worker_mib']:.0f}{'*' * row['merged']} "
-            f"| {row['swapped_mib']:.0f} | {row['start_s']:.0f} "
+            f"| {row['start_s']:.0f} "
             f"| {row['load_before']:.1f} to {row['load_after']:.1f} |"
         )
     lines += [
@@ -124,7 +124,8 @@ def table(results: list[dict[str, Any]], origin: dict[str, Any]) -> str:
         "Busy: from the moment when every slot has its process (no trial begins before) until the last trial",
         "of the budget begins. The start is that of these processes, on this machine's cores (Ray was up),",
         "and a trial's length more, in which the slots get out of step.",
-        "*: the kernel merged equal pages of the processes (`--merge`), which takes time of the same cores.",
+        "*: the kernel merged equal pages of the processes (`--merge`), which takes time of the same cores;",
+        "Ray's memory monitor was off (`RAY_memory_monitor_refresh_ms=0`), and nothing was swapped.",
         "",
         "## Where the driver saturates",
         "",
