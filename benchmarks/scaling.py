@@ -137,7 +137,7 @@ def measure(setting: dict[str, Any], scratch: Path) -> dict[str, Any]:
     from study.spec import StudySpec
     from study.store import Store
 
-    if setting["merged"]:  # inherited by every process that this one starts
+    if setting["pages_merged"]:  # inherited by every process that this one starts
         assert ctypes.CDLL(None).prctl(PR_SET_MEMORY_MERGE, 1, 0, 0, 0) == 0, "needs Linux 6.4 with KSM"
     slots = setting["nodes"] * setting["slots_per_node"]
     trials = slots * setting["rounds"]
@@ -216,7 +216,7 @@ def settings(given: argparse.Namespace) -> list[dict[str, Any]]:
         {"nodes": 1, "slots_per_node": slots, "trial_s": 0.0, "epochs": 10, "rounds": max(4, 640 // slots)}
         for slots in given.slots
     ]
-    return [{**setting, "merged": given.merge} for setting in nodes + fast]
+    return [{**setting, "pages_merged": given.merge} for setting in nodes + fast]
 
 
 def apart(setting: dict[str, Any]) -> dict[str, Any]:
@@ -227,9 +227,10 @@ def apart(setting: dict[str, Any]) -> dict[str, Any]:
         token.write_text(os.urandom(32).hex())
         environment = os.environ | {"RAY_TMPDIR": scratch, "RAY_AUTH_TOKEN_PATH": str(token)}
         alike: list[str] = []
-        if setting["merged"]:  # processes whose pages are equal: the same addresses, the same hashes
+        if setting["pages_merged"]:  # processes whose pages are equal: the same addresses, the same hashes
             alike = ["setarch", "--addr-no-randomize"]
             environment["PYTHONHASHSEED"] = "0"
+            environment["RAY_memory_monitor_refresh_ms"] = "0"  # kills at 95 %, before the kernel has merged
         command = [
             *alike,
             sys.executable,

@@ -115,7 +115,7 @@ def table(results: list[dict[str, Any]], origin: dict[str, Any]) -> str:
             f"| {row['between_trials_s']:.2f} | {row['between_trials_p95_s']:.2f} "
             f"| {1e3 * row['between_epochs_s']:.0f} "
             f"| {row['results_per_s']:.1f} | {row['driver_ms_per_result']:.1f} "
-            f"| {row['driver_all_threads_share']:.2f} | {row['worker_mib']:.0f}{'*' * row['merged']} "
+            f"| {row['driver_all_threads_share']:.2f} | {row['worker_mib']:.0f}{'*' * row['pages_merged']} "
             f"| {row['start_s']:.0f} "
             f"| {row['load_before']:.1f} to {row['load_after']:.1f} |"
         )
@@ -124,8 +124,7 @@ def table(results: list[dict[str, Any]], origin: dict[str, Any]) -> str:
         "Busy: from the moment when every slot has its process (no trial begins before) until the last trial",
         "of the budget begins. The start is that of these processes, on this machine's cores (Ray was up),",
         "and a trial's length more, in which the slots get out of step.",
-        "*: the kernel merged equal pages of the processes (`--merge`), which takes time of the same cores;",
-        "Ray's memory monitor was off (`RAY_memory_monitor_refresh_ms=0`), and nothing was swapped.",
+        "*: the kernel merged equal pages of the processes (`--merge`), which takes time of the same cores.",
         "",
         "## Where the driver saturates",
         "",
@@ -140,7 +139,7 @@ def table(results: list[dict[str, Any]], origin: dict[str, Any]) -> str:
     ]
     for row in [row for row in results if not row["trial_s"]]:
         lines.append(
-            f"| {row['slots']}{'*' * row['merged']} | {row['trials']} | {row['results_per_s']:.0f} "
+            f"| {row['slots']}{'*' * row['pages_merged']} | {row['trials']} | {row['results_per_s']:.0f} "
             f"| {row['driver_ms_per_result']:.2f} | {1e3 / row['driver_ms_per_result']:.0f} "
             f"| {row['driver_share']:.2f} | {row['driver_all_threads_share']:.2f} "
             f"| {row['load_before']:.1f} to {row['load_after']:.1f} |"

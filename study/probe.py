@@ -14,7 +14,7 @@ import statistics
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -47,7 +47,7 @@ class _First:
         return self.whole.batch(indices, augment=augment)
 
     def to(self, device: torch.device) -> Self:
-        raise NotImplementedError
+        return replace(self, whole=self.whole.to(device))
 
 
 def measure(config: TrainConfig, steps: int = STEPS) -> dict[str, float]:
