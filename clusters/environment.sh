@@ -8,7 +8,11 @@ export RAY_USAGE_STATS_ENABLED=0 # phones home every hour otherwise
 # Three servers of numbers that answer anybody, without a token (-1: no port, so they do not start), and one for
 # ray:// clients that nothing here uses.
 export RAY_enable_metrics_collection=0 AUTOSCALER_METRIC_PORT=-1 DASHBOARD_METRIC_PORT=-1
-export RAY_START_HOOK=study.nodes.starting.no_client_server
+export RAY_START_HOOK=study.nodes.starting.guarded
+
+# Ray opens its own folder, /tmp/ray by default, to everybody on the machine (mode 777), sockets and sent code
+# included: it lies in one that is this user's alone. The hook above makes it, and refuses somebody else's.
+export RAY_TMPDIR="/tmp/spinetune-$(id -u)"
 
 # The address by which this node is reached: where it has several, and none leads to the internet, Ray guesses.
 NODE_IP=$(echo "${SSH_CONNECTION:-}" | cut -d' ' -f3)
@@ -19,9 +23,10 @@ RAY_PORTS="--node-manager-port=6380 --object-manager-port=6381 --runtime-env-age
   --min-worker-port=10002 --max-worker-port=10999"
 
 # 'ray down' of machines of one's own runs 'ray stop' on the head alone; the workers' processes would live on for
-# a minute or two. This way it reaches them too.
+# a minute or two. This way it reaches them too. Not from a worker, whose home may be the head's own (NFS) or
+# that of an earlier head: Ray gives only workers a RAY_HEAD_IP, and the program looks whose address is here.
 ray() {
-  if [ "$*" = stop ] && [ -f ~/ray_bootstrap_config.yaml ]; then
+  if [ "$*" = stop ] && [ -z "${RAY_HEAD_IP:-}" ] && [ -f ~/ray_bootstrap_config.yaml ]; then
     python -m study.nodes.ending ~/ray_bootstrap_config.yaml
   fi
   command ray "$@"

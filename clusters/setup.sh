@@ -27,7 +27,8 @@ if [ ! -L "$env" ]; then
     echo "$wanted" >"$env/installed"
   fi
 fi
-grep -q clusters/environment.sh ~/.bashrc 2>/dev/null || echo ". $home/clusters/environment.sh" >>~/.bashrc
+# On a line of its own, whether or not the last one there has an end.
+grep -q clusters/environment.sh ~/.bashrc 2>/dev/null || printf '\n. "%s/clusters/environment.sh"\n' "$home" >>~/.bashrc
 
 # Ray refuses a node whose version of Ray or Python is not the head's; what is missing shows here, not in a trial.
 "$env/bin/python" -c 'from importlib.metadata import version

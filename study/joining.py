@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import socket
 from pathlib import Path
 
@@ -35,11 +36,24 @@ def current() -> str | None:
     given = os.environ.get("RAY_ADDRESS", "")
     if given and given != "auto" and not given.startswith(("http://", "https://")):
         return given
-    path = Path(os.environ.get("RAY_TMPDIR") or "/tmp") / "ray" / "ray_current_cluster"
+    place = os.environ.get("RAY_TMPDIR") or os.environ.get("TMPDIR") or "/tmp"  # in Ray's own order
+    path = Path(place) / "ray" / "ray_current_cluster"
     try:
-        return path.read_text().strip() or None
+        with path.open() as file:
+            owner = os.fstat(file.fileno()).st_uid
+            if owner not in (os.getuid(), 0):  # our token would go to whatever address they wrote
+                other = f"address: auto is the Ray in {path}, which another user wrote ({_user(owner)})"
+                raise ConfigError([f"{other}; nearest valid: the address of yours, HOST:PORT"])
+            return file.read().strip() or None
     except OSError:
         return None
+
+
+def _user(number: int) -> str:
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return str(number)
 
 
 def check_address(address: str) -> str:

@@ -10,13 +10,18 @@ from typing import Any
 
 import yaml
 
+from study.joining import is_here
+
 PATIENCE_S = 30.0  # 'ray stop' takes 2 s, and 16 s for a process that does not listen
 
 
 def commands(config: dict[str, Any]) -> dict[str, list[str]]:
-    """What to run for each worker, by address; none where a cloud's provider ends the machines themselves."""
+    """What to run for each worker, by address; none where a cloud's provider ends the machines themselves.
+
+    None either where this machine is not the head: a worker may have the head's home, or have been the head.
+    """
     provider, auth = config.get("provider", {}), config.get("auth", {})
-    if provider.get("type") != "local":
+    if provider.get("type") != "local" or not is_here(str(provider.get("head_ip"))):
         return {}
     options = [
         "BatchMode=yes",

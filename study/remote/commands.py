@@ -73,6 +73,7 @@ class Away:
         """Connect. NoWayError where the cluster cannot be reached or does not let us in."""
         self._stack.close()
         url = self._stack.enter_context(tunnel.opened(self.route)) if self.route else self.url
+        tunnel.directly(url)
         try:
             tunnel.check_client()
             token = tunnel.token(self.route)

@@ -55,12 +55,23 @@ def opened(route: Route) -> Iterator[str]:
         )
         try:
             _until_open(process, port, f"{route.user}@{head}", words)
-            here = os.environ.get("NO_PROXY") or os.environ.get("no_proxy") or ""
-            os.environ["NO_PROXY"] = ",".join(filter(None, [here, "127.0.0.1"]))
             yield f"http://127.0.0.1:{port}"
         finally:
             process.terminate()
             process.communicate()
+
+
+def directly(url: str) -> None:
+    """No proxy for a server on this machine: a proxy would ask its own, and see the token.
+
+    Both spellings, because some libraries prefer the one and some the other.
+    """
+    host = urllib.parse.urlsplit(url).hostname or ""
+    if host in ("localhost", "::1") or host.startswith("127."):
+        for name in ("no_proxy", "NO_PROXY"):
+            before = os.environ.get(name) or os.environ.get(name.swapcase()) or ""
+            if host not in before.split(","):
+                os.environ[name] = ",".join(filter(None, [before, host]))
 
 
 def _until_open(process: subprocess.Popen[bytes], port: int, whom: str, words: object) -> None:

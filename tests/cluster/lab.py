@@ -49,15 +49,20 @@ class Lab:
         # Not pytest's folder: Ray's sockets lie below, whose paths may not pass 107 characters.
         self.folder = Path(tempfile.mkdtemp(prefix="lab-", dir="/tmp"))
         self.addresses = dict(addresses)
-        self._made_ray = not Path("/tmp/ray").exists()
-        Path("/tmp/ray").mkdir(exist_ok=True)
+        self.own = Path(f"/tmp/spinetune-{os.getuid()}")  # as clusters/environment.sh names it on every node
+        self._made_own = not self.own.exists()
+        self.own.mkdir(mode=0o700, exist_ok=True)
         self.key = self.folder / "key"
         for file in (self.key, self.folder / "host_key"):
             subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(file)], check=True)
         (self.folder / "sshd_config").write_text(SSHD.format(folder=self.folder))
         for name in ("laptop", *addresses):
             self._furnish(name)
-        arguments = [str(self.folder), *(f"{name}={address}" for name, address in addresses.items())]
+        arguments = [
+            str(self.folder),
+            str(self.own),
+            *(f"{name}={address}" for name, address in addresses.items()),
+        ]
         spaces = ["--net", "--pid", "--fork", "--kill-child", "--mount", "--uts", "--ipc", "--mount-proc"]
         self._process = subprocess.Popen(
             ["unshare", *spaces, "bash", str(SCRIPT), *arguments],
@@ -75,7 +80,7 @@ class Lab:
     def _furnish(self, name: str) -> None:
         """The home and accounts of a machine: one user, who has this user's rights."""
         home = self.home(name)
-        for path in (home / ".ssh", self.folder / name / "ray"):
+        for path in (home / ".ssh", self.folder / name / "own"):
             path.mkdir(parents=True)
         home.chmod(0o700)
         (home / ".bashrc").touch()
@@ -146,5 +151,5 @@ class Lab:
             os.kill(self.init, signal.SIGKILL)
         self._process.wait()
         shutil.rmtree(self.folder)
-        if self._made_ray:
-            Path("/tmp/ray").rmdir()
+        if self._made_own:
+            self.own.rmdir()

@@ -1,19 +1,20 @@
 #!/usr/bin/env bash
-# A laptop and its machines on one computer: bash machines.sh FOLDER NAME=ADDRESS ...
+# A laptop and its machines on one computer: bash machines.sh FOLDER OWN NAME=ADDRESS ...
 #
 # Run as the first process of new PID, mount and network namespaces (see lab.py). Every machine gets such
-# namespaces of its own inside these, an Ethernet to all others, a home, /tmp/ray and /dev/shm of its own, and
-# a real sshd. What 'ray stop' kills by name is then what runs on that machine, and nothing leads outside.
+# namespaces of its own inside these, an Ethernet to all others, a home, OWN (Ray's folder) and /dev/shm of its
+# own, and a real sshd. What 'ray stop' kills by name is then what runs on that machine, and nothing leads outside.
 # Ends with its standard input; the kernel ends the machines with it.
 set -euo pipefail
 folder=$1
-shift
+own=$2
+shift 2
 
 private() { # NAME: mounts that this machine shares with no other
   mount --make-rprivate /
   mount -t tmpfs tmpfs /run
   mount -t tmpfs tmpfs /dev/shm
-  mount --bind "$folder/$1/ray" /tmp/ray
+  mount --bind "$folder/$1/own" "$own"
   mount --bind "$folder/$1/passwd" /etc/passwd
   hostname "$1"
   ip link set lo up
@@ -37,7 +38,7 @@ for machine in "$@"; do
   ip -n "$name" address add "${machine#*=}/24" dev eth0
   ip -n "$name" link set eth0 up
   ip netns exec "$name" unshare --pid --fork --kill-child --mount --uts --ipc --mount-proc \
-    bash "$0" "$folder" --machine "$name" &
+    bash "$0" "$folder" "$own" --machine "$name" &
 done
 echo ready
 read -r _ || true # the end of standard input

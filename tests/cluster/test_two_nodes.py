@@ -66,7 +66,8 @@ class Story:
         self.said: list[str] = []
         self.listening: dict[str, set[tuple[str, int]]] = {}
         self.titles: str = ""
-        self.threads: set[str] = set()
+        self.environment: dict[str, set[str]] = {}
+        self.modes: dict[str, str] = {}
         self.leaked: list[str] = []
         self.listed = ""
         self.left: dict[str, dict[int, str]] = {}
@@ -177,7 +178,9 @@ class Story:
             self.listening[node] = {(host, int(port)) for host, _, port in addresses}
             self.titles += self.lab.on(node, "cat /proc/[0-9]*/cmdline | tr '\\0' ' '").stdout
             raylet = "tr '\\0' '\\n' < /proc/$(pgrep -x raylet)/environ"
-            self.threads |= set(self.lab.on(node, f"{raylet} | grep OMP_NUM_THREADS").stdout.split())
+            self.environment[node] = set(self.lab.on(node, raylet).stdout.splitlines())
+            inside = f"stat -c %a {self.lab.own}; ls {self.lab.own}; ls -d /tmp/ray"
+            self.modes[node] = self.lab.on(node, inside).stdout
 
     def _searched_for_the_token(self) -> None:
         """Every file that holds it and should not: logs of Ray, the study, caches, homes."""
@@ -243,7 +246,14 @@ def test_only_documented_ports_are_open(story: Story) -> None:
 
 
 def test_threads_are_ray_s_to_choose(story: Story) -> None:
-    assert story.threads == set()
+    for node in NODES:
+        assert "RAY_AUTH_MODE=token" in story.environment[node]
+        assert [one for one in story.environment[node] if one.startswith("OMP_NUM_THREADS")] == []
+
+
+def test_ray_s_files_are_nobody_else_s(story: Story) -> None:
+    """Ray itself opens its folder to everybody; it lies in one that is closed."""
+    assert story.modes == dict.fromkeys(NODES, "700\nray\n")
 
 
 def test_the_token_is_nowhere_else(story: Story) -> None:

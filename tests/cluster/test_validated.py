@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 import yaml
 from jsonschema.exceptions import ValidationError
 from ray.autoscaler._private.kuberay.autoscaling_config import _derive_autoscaling_config_from_ray_cr
 from ray.autoscaler._private.util import prepare_config, validate_config
+
+from study import launch
+from study.resources import Node, decide
+from study.spec import Resources
+from trainables.flags import parse
 
 ROOT = Path(__file__).parents[2]
 FILES = {name: ROOT / name for name in ("cluster.yaml", "clusters/aws.yaml", "clusters/gcp.yaml")}
@@ -65,6 +73,29 @@ class TestEveryFile:
         assert ("tests/cluster/test_two_nodes.py" if name == "cluster.yaml" else "Never run:") in top
 
 
+@pytest.mark.parametrize("name", [*CLOUDS, "clusters/kuberay.yaml"])
+def test_the_study_at_its_top_starts_although_no_worker_runs(name: str) -> None:
+    """Trials that wait are what starts workers: the launch must not refuse them."""
+    top = " ".join(line.removeprefix("#") for line in (ROOT / name).read_text().splitlines()[:20])
+    flags = top.partition("-m study.launch")[2].split("/studies")[0].split()
+    given, values, problems = parse(launch.parser(), [*flags[:-1], "s3://bucket/studies"])
+    assert (given.address, problems) == ("auto", [])
+    head = Node("head", cpus=0, memory_mib=4096)
+    share = decide(Resources(**values["resources"]), 0, "auto", [head])
+    assert (share.slots, share.gpus) == (16, 0.5)
+
+
+@pytest.mark.parametrize("name", CLOUDS)
+def test_a_worker_without_a_usable_gpu_does_not_join(name: str) -> None:
+    """Its last set-up command fails: here there is none."""
+    (command,) = loaded(name)["worker_setup_commands"]
+    program = command.replace("~/spinetune-env/bin/python", sys.executable)
+    assert subprocess.run(["bash", "-c", program], check=False, capture_output=True).returncode == (
+        0 if torch.cuda.is_available() else 1
+    )
+    assert prepare_config(loaded(name))["worker_setup_commands"][-1] == command
+
+
 @pytest.mark.parametrize("name", CLOUDS)
 def test_gpu_workers_scale_from_zero_and_are_spot(name: str) -> None:
     config = loaded(name)
@@ -115,6 +146,10 @@ class TestKubeRay:
         chosen = policy["spec"]["podSelector"]
         assert chosen["matchLabels"] == {"ray.io/cluster": cluster["metadata"]["name"]}
         assert policy["spec"]["ingress"] == [{"from": [{"podSelector": chosen}]}]
+
+    def test_the_image_lacks_what_no_node_needs(self) -> None:
+        ignored = (ROOT / ".dockerignore").read_text().splitlines()
+        assert set(loaded("cluster.yaml")["rsync_exclude"]) <= set(ignored)
 
     def test_the_image_is_set_up_by_the_same_command(self) -> None:
         (setup,) = loaded("cluster.yaml")["setup_commands"]

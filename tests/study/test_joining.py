@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from ray._private.utils import read_ray_address
 
 from study import greeting, joining
 from trainables.errors import ConfigError
@@ -166,6 +167,31 @@ def test_auto_is_the_ray_of_this_machine_or_nobody_s(
     (tmp_path / "ray" / "ray_current_cluster").unlink()
     monkeypatch.setenv("RAY_ADDRESS", local.address)  # as a job has it
     assert joining.check_address("auto") == local.address
+
+
+def test_auto_is_where_ray_keeps_it(client: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same place as Ray itself looks at, in the same order."""
+    for place in ("one", "two"):
+        (tmp_path / place / "ray").mkdir(parents=True)
+        (tmp_path / place / "ray" / "ray_current_cluster").write_text(f"{place}.example:1")
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "two"))
+    assert joining.current() == read_ray_address() == "two.example:1"
+    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path / "one"))
+    assert joining.current() == read_ray_address() == "one.example:1"
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="needs root, to make somebody else's file")
+def test_another_user_s_ray_is_not_auto(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would be shown our token."""
+    (tmp_path / "ray").mkdir()
+    path = tmp_path / "ray" / "ray_current_cluster"
+    path.write_text("192.0.2.66:6379")
+    os.chown(path, 65534, 65534)
+    monkeypatch.setattr(os, "getuid", lambda: 1000)
+    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    with pytest.raises(ConfigError, match=r"which another user wrote \(nobody\); nearest"):
+        joining.check_address("auto")
 
 
 def test_an_address_is_here_where_this_machine_has_it() -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import threading
+import urllib.request
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
 import yaml
+from requests.utils import should_bypass_proxies
 
 from study import launch
 from study.remote import parcel, route, tunnel
@@ -129,6 +131,26 @@ def test_tokens_at_the_door(value: str | None, part: str, server: str) -> None:
     assert tunnel.check(server, ("right", "file"), server) == "1.2.3"
     with pytest.raises(tunnel.NoWayError, match=r"the cluster runs Ray 1\.2\.3, this project Ray 2\."):
         tunnel.check_version("1.2.3")
+
+
+@pytest.mark.parametrize("spelling", ["no_proxy", "NO_PROXY"])
+def test_no_proxy_is_asked_for_this_machine_s_server(
+    spelling: str, server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would see the token, and look for the server on itself."""
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.setenv(name, "")  # and what it was, afterwards
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    monkeypatch.setattr(urllib.request, "_opener", None)  # which remembers the proxies of its first use
+    monkeypatch.setenv(spelling, "localhost,.example.org")
+    with pytest.raises(tunnel.NoWayError):
+        tunnel.check(server, ("right", "file"), server)
+    tunnel.directly("http://head.example.com:8265")
+    assert os.environ[spelling] == "localhost,.example.org"
+    tunnel.directly(server)
+    assert tunnel.check(server, ("right", "file"), server) == "1.2.3"
+    assert should_bypass_proxies(server, no_proxy=None)
+    assert os.environ[spelling] == "localhost,.example.org,127.0.0.1"
 
 
 def test_nobody_there() -> None:
