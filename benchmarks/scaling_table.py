@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,24 @@ from typing import Any
 import numpy as np
 
 SPREAD = 0.2  # trials take between 1 - SPREAD and 1 + SPREAD of their nominal time
+BUSY = (
+    "Busy: from the moment when every slot has begun its first trial (none begins before every slot has "
+    "its process, each then after a random wait of up to a trial's length) until the last trial of the "
+    "budget begins. The start, until that moment, is that of these processes (Ray was up), no more of "
+    "them at once than the machine has cores. The driver's share is the mean of the whole run, results a "
+    "second are those of its middle half. What is lost beyond the times between trials and epochs is in "
+    "their few longest."
+)
+STARRED = (
+    "*: measured with `--merge`: the kernel merged equal pages of the processes, which takes time of the "
+    "same cores; address randomisation, hash randomisation and Ray's memory monitor were off."
+)
+SATURATED = (
+    "Trials of ten epochs that do not even sleep: every slot always has a result for the driver. CPU: the"
+    " driver's main thread, which does everything but Ray's own transport (a busy machine makes it "
+    "larger); its inverse is what a main thread with a core of its own can bear, if Ray's threads have "
+    "others."
+)
 Spans = dict[int, list[tuple[float, float, int]]]  # of each slot's process: begin, end, trial of every epoch
 Clock = tuple[float, float, float]  # time, CPU seconds of the driver's main thread, of all of its threads
 
@@ -121,19 +140,15 @@ def table(results: list[dict[str, Any]], origin: dict[str, Any]) -> str:
         )
     lines += [
         "",
-        "Busy: from the moment when every slot has its process (no trial begins before) until the last trial",
-        "of the budget begins. The start is that of these processes, on this machine's cores (Ray was up),",
-        "and a trial's length more, in which the slots get out of step.",
-        "*: the kernel merged equal pages of the processes (`--merge`), which takes time of the same cores.",
+        *textwrap.wrap(BUSY, 100),
+        *textwrap.wrap(STARRED, 100),
         "",
         "## Where the driver saturates",
         "",
-        "Trials of ten epochs that do not even sleep: every slot always has a result for the driver. CPU:",
-        "the driver's main thread, which does everything but Ray's own transport (a busy machine makes it",
-        "larger); its inverse is what a driver with a core of its own can bear.",
+        *textwrap.wrap(SATURATED, 100),
         "",
         "| slots | trials | results a second | driver's CPU, ms a result "
-        "| results a second on a core of its own | share of a core, main thread | all threads "
+        "| the inverse: results a second | share of a core, main thread | all threads "
         "| load |",
         "|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]

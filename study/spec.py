@@ -112,7 +112,7 @@ class Resources(Group):
     """Where the trials run and what each gets, and where the results go."""
 
     retries: int = Field(
-        3, ge=0, le=1000, description="failures in a row, no epoch between, after which a trial goes on"
+        3, ge=0, le=1000, description="failures in a row, no epoch between, that a trial survives"
     )
     slots: int = Field(0, ge=0, le=100_000, description="trials at once; 0: what fits, as nodes come and go")
     cpus_per_trial: float | str = Field(

@@ -7,10 +7,10 @@ import pytest
 
 from benchmarks.scaling_table import driver, efficiency, merged, read_spans, results_per_s, table
 
-# Two slots: one is up at 2 s and one at 4 s. Trials 0 and 1 of two epochs, trial 2 of one, trial 3 the last.
+# Two slots: one is up at 2 s and one at 4 s. Trials 0, 1 and 3, the last, of two epochs, trial 2 of one.
 SPANS = {
     11: [(2.0, 4.0, 0), (4.5, 6.0, 0), (7.0, 10.0, 2)],
-    12: [(4.0, 6.0, 1), (6.5, 9.0, 1), (12.0, 20.0, 3)],
+    12: [(4.0, 6.0, 1), (6.5, 9.0, 1), (12.0, 16.0, 3), (16.5, 20.0, 3)],
 }
 
 
@@ -21,14 +21,15 @@ def test_slots_are_busy_while_their_trials_sleep() -> None:
     assert found["steady_s"] == 8.0
     assert found["start_s"] == 4.0
     assert found["between_trials_s"] == 2.0  # of 1 and 3
+    assert found["between_trials_p95_s"] == pytest.approx(2.9)
     assert found["between_epochs_s"] == 0.5
 
 
 def test_the_driver_is_measured_from_the_first_epoch_on() -> None:
-    # at 1 s nothing has begun; from 3 to 11 s five of six epochs end
-    clock = [(1.0, 5.0, 8.0), (3.0, 5.5, 9.0), (7.0, 5.9, 9.9), (11.0, 6.1, 10.2)]
+    # at 1 s nothing has begun; after 4 s, when one ends, until 12 s four epochs do
+    clock = [(1.0, 5.0, 8.0), (4.0, 5.5, 9.0), (7.0, 5.9, 9.9), (12.0, 6.1, 10.2)]
     found = driver(SPANS, clock)
-    assert found["driver_ms_per_result"] == pytest.approx(600 / 5)
+    assert found["driver_ms_per_result"] == pytest.approx(600 / 4)
     assert found["driver_share"] == pytest.approx(0.6 / 8)
     assert found["driver_all_threads_share"] == pytest.approx(1.2 / 8)
 
@@ -41,12 +42,14 @@ def test_results_a_second_are_those_of_the_middle_half() -> None:
 def test_a_setting_that_is_measured_again_replaces_its_row() -> None:
     rows = [
         {"trial_s": trial_s, "nodes": nodes, "slots_per_node": slots, "n": n}
-        for n, (trial_s, nodes, slots) in enumerate([(0.0, 1, 8), (30.0, 8, 4), (30.0, 1, 4), (30.0, 8, 4)])
+        for n, (trial_s, nodes, slots) in enumerate(
+            [(0.0, 1, 8), (30.0, 8, 4), (30.0, 1, 4), (60.0, 8, 4), (30.0, 8, 4)]
+        )
     ]
     found: list[dict[str, object]] = []
     for row in rows:
         found = merged(found, row)
-    assert [row["n"] for row in found] == [2, 3, 0]
+    assert [row["n"] for row in found] == [2, 4, 3, 0]
 
 
 def test_notes_are_read_by_process(tmp_path: Path) -> None:

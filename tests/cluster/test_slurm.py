@@ -26,6 +26,18 @@ pytestmark = [
 SCRIPT = Path(__file__).parents[2] / "clusters" / "slurm.sbatch"
 FLAGS = ["--name", "s", "--trials", "6", "--epochs", "12", "--confirm", "0", "--schedulers", "linear,slats"]
 PLANNED = 10  # four of them reference arms
+# What a stranger gets of a port: the first line of an answer to a request without a token.
+ASK = """
+import socket, sys
+host, _, port = sys.argv[1].rpartition(":")
+host = "127.0.0.1" if host in ("*", "0.0.0.0", "[::]") else host.strip("[]").removeprefix("::ffff:")
+try:
+    with socket.create_connection((host, int(port)), timeout=2) as asked:
+        asked.sendall(b"GET /metrics HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n")
+        print(asked.recv(100))
+except OSError as error:
+    print(error)
+"""
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +82,12 @@ class Job:
         self.slurm.until(lambda: self.state in ("", "COMPLETED", "FAILED", "CANCELLED"))
         self.slurm.until(lambda: not self.slurm.processes())
 
+    def listeners(self) -> list[str]:
+        """Addresses at which somebody other than Slurm listens."""
+        lines = [line.split() for line in self.slurm.run("ss", "-ltnpH").splitlines()]
+        slurms = ("slurmd", "slurmctld", "srun")
+        return [line[3] for line in lines if not any(f'"{name}"' in line[-1] for name in slurms)]
+
     def left(self) -> list[str]:
         return [str(path) for path in Path("/tmp").glob(f"st-{self.number}-*")]
 
@@ -85,6 +103,9 @@ def test_stopped_and_requeued_it_resumes_and_completes(slurm: site.Site, tmp_pat
         assert path.stat().st_mode & 0o777 == 0o700
         assert (path / "token").stat().st_mode & 0o777 == 0o600
     assert not any(secrets[0] in title for title in slurm.processes())
+    heard = job.listeners()
+    assert len(heard) > 8
+    assert [at for at in heard if "200 OK" in slurm.run("python", "-c", ASK, at)] == []
 
     # What --signal=B:TERM@120 sends two minutes before the time limit.
     slurm.run("scancel", "--batch", "--signal=TERM", job.number)
@@ -133,9 +154,7 @@ def test_one_node_listens_on_the_loopback_and_a_cancelled_job_stays_away(
 ) -> None:
     job = Job(slurm, tmp_path, *FLAGS, nodes=1, cpus=2)
     job.wait_for(2)
-    ours = [line.split() for line in slurm.run("ss", "-ltnpH").splitlines()]
-    slurms = ("slurmd", "slurmctld", "srun")
-    heard = [line[3] for line in ours if not any(f'"{name}"' in line[-1] for name in slurms)]
+    heard = job.listeners()
     assert len(heard) > 4
     assert [at for at in heard if not re.search(r"127\.0\.0\.1\]?:\d+$", at)] == []
     slurm.run("scancel", job.number)

@@ -1,7 +1,8 @@
 """The GPU's kernels and their launcher without a GPU: the CUDA text as C++, one thread after the other.
 
-Nothing of the product is replaced but the driver: its ``cuLaunchKernel`` reads the arguments through the
-pointers to them, by the types of the kernel's own parameters, as the real one does.
+Replaced are the compiler (``kernels``), the driver, and torch's current device and stream. ``cuLaunchKernel``
+reads the arguments through the pointers to them, by the types of the kernel's own parameters, as the real
+one does.
 """
 
 from __future__ import annotations
@@ -55,6 +56,8 @@ extern "C" void grid_backward(unsigned b, unsigned t, void **a) { grid(spinetune
 def launch(function: Any, *shape_and_more: Any) -> int:
     """The driver's ``cuLaunchKernel``; the kernel's whole grid has run when it returns."""
     blocks, *ones, threads = shape_and_more[:4]
+    assert blocks > 0
+    assert 0 < threads <= 1024  # a GPU refuses others
     assert [*ones, *shape_and_more[4:7]] == [1, 1, 1, 1, 0]
     stream, pointers, extra = shape_and_more[7:]
     assert (stream.value, extra) == (77, None)
