@@ -165,6 +165,31 @@ def test_one_node_listens_on_the_loopback_and_a_cancelled_job_stays_away(
     assert job.left() == []
 
 
+def test_a_driver_that_is_killed_comes_back(slurm: site.Site, tmp_path: Path) -> None:
+    job = Job(slurm, tmp_path, *FLAGS, nodes=1, cpus=2)
+    job.wait_for(2)
+    slurm.run("pkill", "-KILL", "-f", "study.again")
+    slurm.until(lambda: "back to the queue" in job.log)
+    assert (tmp_path / f".spinetune-{job.number}.deaths").read_text() == "status 137\n"
+    job.wait()
+    assert [line["state"] for line in job.trials()] == ["COMPLETE"] * PLANNED, job.log
+    assert not (tmp_path / f".spinetune-{job.number}.deaths").exists()
+    assert job.left() == []
+
+
+def test_nodes_that_end_first_leave_an_orderly_job(slurm: site.Site, tmp_path: Path) -> None:
+    """As where every node's Ray is killed for its memory: srun's descriptors are gone before the driver."""
+    job = Job(slurm, tmp_path, *FLAGS, nodes=1, cpus=2)
+    job.wait_for(2)
+    slurm.run("pkill", "-KILL", "-x", "srun")
+    slurm.run("pkill", "-KILL", "gcs_server")
+    job.wait()
+    assert "unbound variable" not in job.log
+    assert "what is filed is safe. Go on with: python -m study.launch --resume s" in job.log
+    assert slurm.run("scontrol", "show", "job", "-o", job.number).count("ExitCode=1:0") == 1
+    assert job.left() == []
+
+
 def test_bad_flags_end_the_job_at_once(slurm: site.Site, tmp_path: Path) -> None:
     job = Job(slurm, tmp_path, "--trials", "none", nodes=1, cpus=1)
     job.wait()
