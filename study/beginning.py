@@ -13,7 +13,7 @@ from study.agenda import Agenda
 from study.outcome import Outcome
 from study.search import Search
 from study.space import space_hash
-from study.spec import StudySpec
+from study.spec import AUTO, StudySpec
 from study.store import FORMAT
 from trainables import cost, machine, metrics, neurons
 from trainables.assembly import dataset, pruned_network
@@ -35,9 +35,8 @@ def share(spec: StudySpec, described: dict[str, Any], nodes: list[resources.Node
     )
     share = resources.decide(asked, train.threads, train.device, nodes)  # what cannot fit is not measured
     if resources.needs_probe(asked, train.threads, train.device, nodes, guess_mib):
-        gpu = resources.wants_gpu(asked, train.device, nodes)
-        config = train.model_copy(update={"threads": train.threads or share.threads})
-        measured = probe.measure(config, nodes, gpu)
+        config = train.model_copy(update=share.place(train))
+        measured = probe.measure(config, nodes, share)
         share = resources.decide(asked, train.threads, train.device, nodes, measured)
     return share
 
@@ -48,7 +47,10 @@ def description(spec: StudySpec, command: str) -> dict[str, Any]:
         planned = agenda.planned()
     parts = dataset(spec.train)
     model, geometry, _ = pruned_network(spec.train)  # all that can be wrong with it shows here
-    precision = machine.resolve_precision(spec.train.precision, machine.resolve_device(spec.train.device))
+    device = spec.train.device
+    if device == AUTO and spec.resources.gpus_per_trial == 0:
+        device = "cpu"  # as Share.place says to the trials
+    precision = machine.resolve_precision(spec.train.precision, machine.resolve_device(device))
     neurons.compile_kernels(model, precision)  # once, before many processes want them
     count = cost.connections(model, geometry)
     return {

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from study.agenda import Agenda
 from study.console import Display
 from study.nodes import headwatch
 from study.record import Recorder
-from study.resources import Share
+from study.resources import Node, Share
 from study.search import Search
 from study.spec import StudySpec
 from study.store import Store, held
@@ -53,9 +53,9 @@ def conduct(spec: StudySpec, address: str | None, command: str, console: Console
 
             # The folder is made when Ray is up and the parts of a run are there: a failure leaves nothing.
             described = description.result()
-            nodes = probe.nodes()
-            share = beginning.share(spec, described, nodes)
-            shared.seen_by_all(spec, alone=len(nodes) == 1)
+            share = beginning.share(spec, described, probe.nodes())
+            nodes = probe.nodes()  # a measurement takes minutes
+            shared.seen_by_all(spec, nodes)
             with _writing(spec):
                 if not resume:
                     stack.enter_context(held(spec.folder))
@@ -77,7 +77,7 @@ def conduct(spec: StudySpec, address: str | None, command: str, console: Console
             for notice in [*search.notices, *store.notices]:
                 tell(notice)
             run = _Run(spec, Recorder(agenda, store), share, console, started, before.get("timings"))
-            report = run.go(place, address, tell)
+            report = run.go(place, nodes if address else None, tell)
         status = ending.conclude(spec, run.recorder, report, console)
         if behind := place.finish(complete=run.recorder.finished):
             tell(behind)
@@ -98,20 +98,23 @@ class _Run:
     startup_s: float = 0.0
 
     def go(
-        self, place: shared.Shared, address: str | None, tell: shared.Tell
+        self, place: shared.Shared, nodes: Sequence[Node] | None, tell: shared.Tell
     ) -> subprocess.Popen[bytes] | None:
-        """Run the trials and file what the study knows then; the report, which is being made."""
+        """Run the trials and file what the study knows then; the report, which is being made.
+
+        ``nodes``: of a cluster those whose way to the storage was checked.
+        """
         from study import tuning
         from study.nodes.storage import Newcomers
 
         spec, recorder = self.spec, self.recorder
         self.startup_s = time.perf_counter() - self.started
-        patience_s = headwatch.LOCAL_S if address is None else headwatch.CLUSTER_S
+        patience_s = headwatch.LOCAL_S if nodes is None else headwatch.CLUSTER_S
         shown = ExitStack()
         try:
             with (
                 shown,
-                Newcomers(spec.place or str(spec.folder), tell) if address else nullcontext(),
+                nullcontext() if nodes is None else Newcomers(spec.place or str(spec.folder), nodes, tell),
                 headwatch.HeadWatch(headwatch.address(), patience_s, lambda s: self._lost(s, shown)),
             ):
                 shown.enter_context(Display(recorder, self.share.slots, self.console))

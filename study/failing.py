@@ -1,10 +1,16 @@
-"""Why a trial's process ended, and whether the trial goes on: decisions on plain values."""
+"""Why a trial's process ended, and whether the trial goes on: decisions on plain values.
+
+And the one thing that a trial looks at before it begins: whether the GPUs that Ray declares are there.
+"""
 
 from __future__ import annotations
 
 import re
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
+
+import torch
 
 STARVED_S = 20.0  # a trial that waits longer than a process takes to start has none coming
 MEMORY_RETRIES = 1  # a trial that ran out of memory does so again, unless its neighbours were the reason
@@ -18,8 +24,22 @@ _ALLOCATION = ("can't allocate memory", "out of memory", "unable to allocate", "
 class Cause:
     """Why a process ended: ``kind`` decides on retries, ``line`` is for people."""
 
-    kind: str  # process | node | memory | hang
+    kind: str  # process | node | memory | gpu | hang
     line: str
+
+
+class NoGPUError(RuntimeError):
+    """A trial was given GPUs, and torch finds none: it would train on the CPU, and nobody would be told."""
+
+
+def check_gpus(gpus: float, device: str) -> None:
+    """NoGPUError where a trial that Ray gave so many GPUs would not run on one."""
+    if gpus and device != "cpu" and not torch.cuda.is_available():
+        why = "is the driver older than that?" if torch.version.cuda else "a build for CPUs"
+        made_for = f"torch {torch.__version__}, CUDA {torch.version.cuda or 'none'}: {why}"
+        raise NoGPUError(
+            f"Ray gave it {gpus:g} GPUs on {socket.gethostname()}, and torch finds none there ({made_for})"
+        )
 
 
 def out_of_memory(error: Exception) -> bool:
@@ -37,6 +57,9 @@ def cause(text: str, memory_mib: float | None = None) -> Cause:
     and the number in its line is the hint.
     """
     held = f"; it held {memory_mib:.0f} MiB at its last epoch" if memory_mib else ""
+    if "NoGPUError" in text:
+        said = next(line for line in reversed(text.splitlines()) if "NoGPUError" in line)
+        return Cause("gpu", said.partition("NoGPUError")[2].strip(" :"))
     if "MemoryError" in text:
         said = next(line for line in reversed(text.splitlines()) if "MemoryError" in line)
         told = said.partition("MemoryError")[2].strip(" :()")

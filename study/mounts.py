@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -14,6 +15,7 @@ NETWORK = {
 
 def networked(path: Path, table: str | None = None) -> bool:
     """Whether what is written to ``path`` goes over a network; False where the system has no mount table.
+    Links are followed: a link on a disk may lead to another machine.
 
     ``table``: text of proc(5)'s mountinfo. SQLite must not be written there (its locks do not hold on many
     of these, and a connection that breaks leaves half a page), and an open file does not survive an outage.
@@ -23,7 +25,7 @@ def networked(path: Path, table: str | None = None) -> bool:
             table = Path("/proc/self/mountinfo").read_text()
         except OSError:
             return False
-    kind = filesystem(path, table)
+    kind = filesystem(Path(os.path.realpath(path)), table)
     return kind in NETWORK or kind.startswith("fuse.")
 
 

@@ -1,7 +1,9 @@
-"""``python -m study.probe``: what one trial takes. A config as JSON comes in, a measurement goes out.
+"""``python -m study.probe GPUS``: what one trial with so many GPUs takes. A config comes in, as JSON in one
+line, a measurement goes out.
 
 A process of its own: memory that a process has had cannot be told apart by what it was for, and one that is
-killed for its memory must not take the study with it.
+killed for its memory must not take the study with it. Whoever waits for it holds its standard input open: it
+ends with that, so that a driver that is killed meanwhile leaves nothing that trains for nobody.
 """
 
 from __future__ import annotations
@@ -9,9 +11,11 @@ from __future__ import annotations
 import io
 import itertools
 import json
+import os
 import re
 import statistics
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -20,6 +24,7 @@ from typing import Any, Self
 
 import torch
 
+from study.failing import NoGPUError, check_gpus
 from trainables.config import TrainConfig
 from trainables.data import Split
 from trainables.train import Training
@@ -106,5 +111,23 @@ def _peak_mib() -> float:
     return int(found[1]) / 1024 if found else 0.0
 
 
+def _end_with_input() -> None:
+    while os.read(0, 1):
+        pass
+    os._exit(1)
+
+
+def main(gpus: float) -> str | None:
+    """Measure; None, or in one line why that makes no sense."""
+    config = TrainConfig(**json.loads(sys.stdin.readline()))
+    threading.Thread(target=_end_with_input, daemon=True).start()
+    try:
+        check_gpus(gpus, config.device)
+    except NoGPUError as error:
+        return str(error)
+    print(json.dumps(measure(config)), flush=True)
+    return None
+
+
 if __name__ == "__main__":
-    print(json.dumps(measure(TrainConfig(**json.load(sys.stdin)))))
+    sys.exit(main(float(sys.argv[1])))

@@ -85,8 +85,10 @@ class Published:
             self.problem = None
         except Exception as error:  # SQLAlchemy, sqlite3 and Optuna each have their own
             self.problem = f"{self.label} is behind ({said(_cause(error))})"
-            if isinstance(_cause(error), sqlite3.DatabaseError) and not _busy(error):
-                self._release()  # damaged while it was open: opened again, it is made anew
+            if not _busy(error):
+                # Damaged while it was open, or the answer to a commit was lost: nobody knows what it holds.
+                # Opened again, it is compared with all that has ended.
+                self._release()
                 self._waiting = self._written + self._waiting
                 self._written = []
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from study.spec import AUTO, Resources
+from trainables.config import TrainConfig
 from trainables.errors import ConfigError
 
 MARGIN = 1.2  # memory kept for a trial, in units of what one took: data sets and shapes of spines differ
 GPU_SHARE = 0.9  # of a GPU's memory that trials may take
 PLENTY = 0.5  # share of a node's memory under which an estimate decides without a measurement
 LISTED = 8  # nodes in a message
+SOME_GPU = 1e-4  # a part of a GPU of which nothing is known yet: its node has one
 MIB = 2**20
 
 
@@ -54,6 +57,15 @@ class Share:
         """CPU threads of a trial: of half a CPU one."""
         return max(1, int(self.cpus))
 
+    def place(self, train: TrainConfig) -> dict[str, Any]:
+        """Fields of a trial's config that say where it runs; no hash and no checkpoint depends on them.
+
+        ``auto`` without a GPU of its own is the CPU. Ray hides no GPU from such a trial (see
+        ``cluster.ENVIRONMENT``): all those of a machine would meet on one that nobody counts.
+        """
+        device = "cpu" if train.device == AUTO and not self.gpus else train.device
+        return {"threads": train.threads or self.threads, "device": device}
+
 
 def estimate_mib(weights: int, neurons: int, timesteps: int, batch: int, data_bytes: int) -> float:
     """Memory that a trial will hardly pass, in MiB, without running it.
@@ -89,7 +101,8 @@ def needs_probe(asked: Resources, threads: int, device: str, nodes: Sequence[Nod
         return asked.slots != 1
     if asked.memory_gib_per_trial != AUTO:
         return False
-    cpus, gpus = _cpus(asked, threads, nodes), _gpus_asked(asked)
+    gpus = _gpus_asked(asked)
+    cpus = _cpus(asked, threads, nodes, gpus)
     counts = [_fit(node, cpus, gpus, 0) for node in nodes]
     if asked.slots:
         counts = [min(count, asked.slots) for count in counts]
@@ -109,7 +122,7 @@ def decide(
     |------------|--------------------|---------------------------------------------------------------------|
     | CPUs       | a number           | that number                                                         |
     |            | auto, threads > 0  | its threads                                                         |
-    |            | auto, slots > 0    | the most that lets so many run at once, whole, at least 1           |
+    |            | auto, slots > 0    | the most that lets so many run at once, or as many as there is room for, on the nodes that hold one; whole, at least 1 |
     |            | auto               | 1                                                                   |
     | GPUs       | a number           | that number                                                         |
     |            | auto, on CPUs      | 0                                                                   |
@@ -122,14 +135,12 @@ def decide(
 
     A trial runs on one node, and on one GPU where it gets a part of one: three trials of 0.4 need two GPUs.
     """  # noqa: E501  (a table)
-    cpus = _cpus(asked, threads, nodes)
     gpus, reason = _gpus_asked(asked), ""
     if asked.gpus_per_trial == AUTO and wants_gpu(asked, device, nodes):
-        gpus, reason = _gpu_part(cpus, nodes, measured)
-    memory_mib = 0.0
-    if asked.memory_gib_per_trial != AUTO:
-        memory_mib = 1024 * float(asked.memory_gib_per_trial)
-    elif measured:
+        gpus, reason = _gpu_part(_cpus(asked, threads, nodes, SOME_GPU), nodes, measured)
+    cpus = _cpus(asked, threads, nodes, gpus)
+    memory_mib = _memory_asked(asked)
+    if asked.memory_gib_per_trial == AUTO and measured:
         need = math.ceil(MARGIN * max(one.memory_mib for one in measured))
         if any(_fit(node, cpus, gpus, 0) > _fit(node, cpus, gpus, need) for node in nodes):
             memory_mib = need
@@ -153,34 +164,55 @@ def slots(asked: Resources, share: Share, nodes: Sequence[Node]) -> int:
     return max(1, min(asked.slots or fit, fit))
 
 
-def _cpus(asked: Resources, threads: int, nodes: Sequence[Node]) -> float:
+def to_measure(share: Share, nodes: Sequence[Node]) -> list[Node]:
+    """Nodes on which a trial is measured: one for each kind of GPU, or one, of those that hold a trial the
+    one with the most memory. A head that trials stay away from has no CPU for a measurement either.
+    """
+    kinds: dict[str, Node] = {}
+    for node in sorted(nodes, key=lambda node: -node.memory_mib):
+        if _fit(node, share.cpus, share.gpus, 0):
+            kinds.setdefault(node.gpu_kind if share.gpus else "", node)
+    return list(kinds.values())
+
+
+def _cpus(asked: Resources, threads: int, nodes: Sequence[Node], gpus: float) -> float:
+    """CPUs of a trial that gets ``gpus``."""
     if asked.cpus_per_trial != AUTO:
         return float(asked.cpus_per_trial)
     if threads:
         return float(threads)
     if not asked.slots or asked.grows:
         return 1.0
-    share = sum(node.cpus for node in nodes) // asked.slots
-    for cpus in range(int(share), 1, -1):
-        if sum(node.cpus // cpus for node in nodes) >= asked.slots:
-            return float(cpus)
-    return 1.0
+    memory_mib = _memory_asked(asked)
+
+    def together(cpus: float) -> int:
+        return sum(_fit(node, cpus, gpus, memory_mib) for node in nodes)
+
+    most = min(asked.slots, together(1))
+    largest = int(max((node.cpus for node in nodes), default=1))
+    return float(next((cpus for cpus in range(largest, 1, -1) if together(cpus) >= max(1, most)), 1))
 
 
 def _gpus_asked(asked: Resources) -> float:
     return 0.0 if asked.gpus_per_trial == AUTO else float(asked.gpus_per_trial)
 
 
+def _memory_asked(asked: Resources) -> float:
+    """MiB."""
+    return 0.0 if asked.memory_gib_per_trial == AUTO else 1024 * float(asked.memory_gib_per_trial)
+
+
 def _gpu_part(cpus: float, nodes: Sequence[Node], measured: Sequence[Measured]) -> tuple[float, str]:
     """Part of a GPU that a trial gets, and why."""
-    limits = {"its CPUs": min(node.cpus // cpus // node.gpus for node in nodes if node.gpus >= 1)}
-    for one in measured:
-        if one.gpu_total_mib:
-            limits["its memory"] = GPU_SHARE * one.gpu_total_mib / max(1.0, MARGIN * one.gpu_memory_mib)
-            limits["its time"] = 1 / max(0.01, one.gpu_busy)
-    if len(limits) == 1:
+    able = [node for node in nodes if node.gpus >= 1 and node.cpus >= cpus]
+    limits = [(node.cpus // cpus // node.gpus, "its CPUs") for node in able]
+    seen = [one for one in measured if one.gpu_total_mib]
+    if not seen or not able:
         return 1.0, "a whole GPU each: not measured"
-    limit, most = min(limits.items(), key=lambda entry: entry[1])
+    for one in seen:
+        limits.append((GPU_SHARE * one.gpu_total_mib / max(1.0, MARGIN * one.gpu_memory_mib), "its memory"))
+        limits.append((1 / max(0.01, one.gpu_busy), "its time"))
+    most, limit = min(limits, key=lambda entry: entry[0])
     together = max(1, int(most))
     return math.floor(1e4 / together) / 1e4, f"{together} trials share a GPU, by {limit}"
 

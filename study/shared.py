@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
 from study import storage
 from study.mirror import Mirror, TakenError, fetch, newer
 from study.mounts import networked
+from study.resources import Node
 from study.spec import StudySpec
 from study.store import Store
 from trainables.errors import ConfigError
@@ -45,23 +46,23 @@ def bring(spec: StudySpec, tell: Tell) -> None:
         raise ConfigError([_unreachable(spec.place, error)]) from None
 
 
-def seen_by_all(spec: StudySpec, *, alone: bool) -> None:
+def seen_by_all(spec: StudySpec, nodes: Sequence[Node]) -> None:
     """ConfigError unless every node sees the storage, or the study folder where there is none.
 
-    ``alone``: there is one node, and only a storage that was named is tried. Folders that are made for this
+    Where there is one node alone, only a storage that was named is tried. Folders that are made for this
     are taken away again by an error.
     """
     from study.nodes.storage import check  # imports Ray
 
     place = spec.place or str(spec.folder)
-    if alone and not spec.place:
+    if len(nodes) == 1 and not spec.place:
         return
     made: list[Path] = []
     try:
         if not storage.is_url(place):
             made = [path for path in (Path(place), *Path(place).parents) if not path.exists()]
             storage.make_folder(place)
-        check(place)
+        check(place, nodes)
     except (ConfigError, OSError) as error:
         with contextlib.suppress(OSError):  # not empty: somebody else's by now
             for path in made:

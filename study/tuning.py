@@ -18,7 +18,7 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
 from study import storage
-from study.failing import out_of_memory
+from study.failing import NoGPUError, check_gpus, out_of_memory
 from study.nodes import probe
 from study.nodes.care import Care, one_death_for_all
 from study.nodes.lean import lean
@@ -78,6 +78,8 @@ class TrialRun(tune.Trainable):
                 if run.done or time.monotonic() - self._saved_at >= SAVING_SHARE * self._save_s:
                     self._save()
         except Exception as error:
+            if isinstance(error, NoGPUError):
+                raise  # not the trial's fault: another node may have one
             if out_of_memory(error):
                 self._run = None  # in the middle of an epoch: not to be saved
                 raise MemoryError(f"{error}; the process held {_memory_mib():.0f} MiB at most") from None
@@ -94,6 +96,7 @@ class TrialRun(tune.Trainable):
     def _training(self) -> train.Training:
         if self._run is None:
             config = TrainConfig(**self.config["train"])
+            check_gpus(self.config["gpus"], config.device)
             # Silent trials are the study's to stop: reference arms run on, others count as stopped.
             run = train.Training(config, end_silent=False)
             try:
@@ -138,10 +141,10 @@ class _Searcher(Searcher):
     leaves trials running forever, and cannot set constraints.
     """
 
-    def __init__(self, recorder: Recorder, threads: int, room: Room) -> None:
+    def __init__(self, recorder: Recorder, share: Share, room: Room) -> None:
         super().__init__()
         self.recorder = recorder
-        self.threads = threads
+        self.gpus, self.place = share.gpus, share.place(recorder.agenda.spec.train)
         self.room = room
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
@@ -154,8 +157,9 @@ class _Searcher(Searcher):
             over = self.recorder.finished or self.recorder.broken is not None
             return Searcher.FINISHED if over else None
         number = suggestion.number
-        config = suggestion.config.model_copy(update={"threads": self.threads})
+        config = suggestion.config.model_copy(update=self.place)
         return {
+            "gpus": self.gpus,
             "number": number,
             "train": config.model_dump(mode="json"),
             "checkpoint": self.recorder.store.checkpoint(number),
@@ -223,7 +227,7 @@ def run(recorder: Recorder, share: Share, folder: Path) -> bool:
     tuner = tune.Tuner(
         tune.with_resources(TrialRun, needs),
         tune_config=tune.TuneConfig(
-            search_alg=_Searcher(recorder, spec.train.threads or share.threads, room),
+            search_alg=_Searcher(recorder, share, room),
             scheduler=_Scheduler(recorder, care),
             num_samples=-1,  # until the searcher has no more
             reuse_actors=True,

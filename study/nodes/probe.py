@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ from typing import Any
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from study.resources import MIB, Measured, Node
+from study.resources import MIB, Measured, Node, Share, to_measure
 from trainables.config import TrainConfig
 from trainables.errors import ConfigError
 
@@ -40,15 +41,12 @@ def nodes() -> list[Node]:
     return sorted(found, key=lambda node: node.name)
 
 
-def measure(config: TrainConfig, on: Sequence[Node], gpu: bool) -> list[Measured]:
+def measure(config: TrainConfig, on: Sequence[Node], share: Share) -> list[Measured]:
     """One trial on one node of each kind, each in a process of its own; ConfigError where none can run."""
-    kinds: dict[str, Node] = {}
-    for node in on:
-        if not gpu or node.gpus >= 1:
-            kinds.setdefault(node.gpu_kind if gpu else "", node)
-    asked = [_start(config, node, gpu) for node in kinds.values()]
+    chosen = to_measure(share, on)
+    asked = [_start(config, node, share) for node in chosen]
     results = []
-    for node, task in zip(kinds.values(), asked, strict=True):
+    for node, task in zip(chosen, asked, strict=True):
         try:
             done = ray.get(task, timeout=PROBE_S + 60)
         except (ray.exceptions.RayError, TimeoutError) as error:
@@ -65,27 +63,32 @@ def measure(config: TrainConfig, on: Sequence[Node], gpu: bool) -> list[Measured
     return results
 
 
-def _start(config: TrainConfig, node: Node, gpu: bool) -> Any:
+def _start(config: TrainConfig, node: Node, share: Share) -> Any:
     pinned = NodeAffinitySchedulingStrategy(node.id, soft=False)
-    options = {"num_cpus": 1, "num_gpus": 1 if gpu else 0, "max_retries": 0, "scheduling_strategy": pinned}
-    return _measure.options(**options).remote(config.model_dump(mode="json"))
+    needs = {"num_cpus": min(1.0, share.cpus), "num_gpus": 1 if share.gpus else 0}
+    task = ray.remote(tried).options(**needs, max_retries=0, scheduling_strategy=pinned)
+    return task.remote(config.model_dump(mode="json"), 1.0 if share.gpus else 0.0)
 
 
-@ray.remote
-def _measure(config: dict[str, Any]) -> dict[str, float] | str:
-    """The measurement, or in one line why there is none."""
-    command = [sys.executable, "-m", "study.probe"]
-    try:
-        done = subprocess.run(
-            command, input=json.dumps(config), capture_output=True, text=True, timeout=PROBE_S, check=False
-        )
-    except subprocess.TimeoutExpired:
-        return f"no result after {PROBE_S:.0f} s"
-    if done.returncode:
-        killed = f"ended by signal {-done.returncode}" + (
-            ", as when memory is short" if done.returncode == -9 else ""
-        )
-        return (
-            killed if done.returncode < 0 else (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-        )
-    return dict(json.loads(done.stdout.splitlines()[-1]))
+def tried(config: dict[str, Any], gpus: float = 0.0) -> dict[str, float] | str:
+    """The measurement of a trial that has so many GPUs, or in one line why there is none."""
+    command = [sys.executable, "-m", "study.probe", str(gpus)]
+    read, write = os.pipe()  # communicate() would close an input of its own at once
+    with subprocess.Popen(
+        command, stdin=read, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            os.write(write, json.dumps(config).encode() + b"\n")
+            os.close(read)
+            said, wrong = process.communicate(timeout=PROBE_S)
+        except subprocess.TimeoutExpired:
+            return f"no result after {PROBE_S:.0f} s"
+        finally:
+            os.close(write)  # not before: the end of its input ends the probe, as when this process is killed
+            process.kill()
+    if process.returncode < 0:
+        short = ", as when memory is short" if process.returncode == -9 else ""
+        return f"ended by signal {-process.returncode}{short}"
+    if process.returncode:
+        return (wrong.strip().splitlines() or ["no reason given"])[-1]
+    return dict(json.loads(said.splitlines()[-1]))

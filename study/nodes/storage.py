@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import secrets
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import ray
@@ -21,13 +21,22 @@ LOOK_S = 15.0  # between two looks for nodes that have joined
 OWN = "driver"
 
 
-def check(place: str) -> None:
+def check(place: str, on: Sequence[Node]) -> None:
     """ConfigError with a line for every node that does not see what the driver and the others write.
 
-    ``place`` exists on the driver. Its probe files are removed again.
+    ``place`` exists on the driver. Its probe files are removed again, and a place that keeps them would keep
+    the states of ended trials: the last lines of a complete study would then be an error.
     """
-    if problems := _unseen(place, nodes()):
+    problems, kept = _unseen(place, on)
+    if problems:
         raise ConfigError([*problems, _advice(place)])
+    if kept:
+        raise ConfigError(
+            [
+                f"storage: the driver cannot remove what is written to {place} ({kept}), as it does when a "
+                "trial has ended; nearest valid: the right to delete there, or another place with --storage"
+            ]
+        )
 
 
 def _advice(place: str) -> str:
@@ -40,11 +49,13 @@ def _advice(place: str) -> str:
     )
 
 
-def _unseen(place: str, others: list[Node]) -> list[str]:
+def _unseen(place: str, others: Sequence[Node]) -> tuple[list[str], str | None]:
+    """A line for every node that does not see ``place``, and why the driver cannot remove what is there."""
     token = secrets.token_hex(4)
     probes = {name: secrets.token_bytes(64) for name in (OWN, *(node.id for node in others))}
     files = {name: storage.join(place, f"probe-{token}-{name[:12]}") for name in probes}
     problems: dict[str, str] = {}
+    kept: str | None = None
     try:
         try:
             storage.write(files[OWN], probes[OWN])
@@ -63,14 +74,18 @@ def _unseen(place: str, others: list[Node]) -> list[str]:
         problems |= _answers(started)
     finally:
         for name, file in files.items():
-            with contextlib.suppress(OSError):
+            try:
                 storage.remove(file)
+            except OSError as error:
+                kept = storage.why(error)
             if name in problems:  # on its own disk, perhaps
                 node = next(node for node in others if node.id == name)
                 with contextlib.suppress(Exception):
                     ray.get(_ask(_remove, node, file), timeout=ANSWER_S / 6)
     names = {node.id: node.name for node in others}
-    return [f"storage: node {names[node]} does not see {place}: {why}" for node, why in problems.items()]
+    return [
+        f"storage: node {names[node]} does not see {place}: {why}" for node, why in problems.items()
+    ], kept
 
 
 def _ask(task: Any, node: Node, *arguments: Any) -> Any:
@@ -127,11 +142,14 @@ def _remove(file: str) -> None:
 
 
 class Newcomers:
-    """Looks, while it is entered, at nodes that join later, and says which do not see the storage."""
+    """Looks, while it is entered, at nodes that join later, and says which do not see the storage.
 
-    def __init__(self, place: str, tell: Callable[[str], None]) -> None:
+    ``known``: the nodes that ``check`` was given. One that joined since is a newcomer too.
+    """
+
+    def __init__(self, place: str, known: Sequence[Node], tell: Callable[[str], None]) -> None:
         self.place, self.tell = place, tell
-        self._known = {node.id for node in nodes()}
+        self._known = {node.id for node in known}
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._look, daemon=True)
 
@@ -147,6 +165,6 @@ class Newcomers:
         while not self._over.wait(LOOK_S):
             with contextlib.suppress(Exception):  # Ray's, of a cluster that is going down: the driver says so
                 fresh = [node for node in nodes() if node.id not in self._known]
-                for problem in _unseen(self.place, fresh) if fresh else []:
+                for problem in _unseen(self.place, fresh)[0] if fresh else []:
                     self.tell(f"{problem}; its trials will not go on elsewhere")
                 self._known |= {node.id for node in fresh}  # last: a check that fails is made again

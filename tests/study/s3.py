@@ -18,7 +18,9 @@ BUCKET = "bucket"
 
 
 class S3(ThreadingHTTPServer):
-    """``url``: the location of a folder in its bucket. ``down``: every request is refused meanwhile."""
+    """``url``: the location of a folder in its bucket. ``down``: every request is refused meanwhile;
+    ``keeps``: every one that would delete.
+    """
 
     daemon_threads = True
 
@@ -26,7 +28,7 @@ class S3(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.objects: dict[str, bytes] = {}
         self.parts: dict[str, dict[int, bytes]] = {}
-        self.down = False
+        self.down = self.keeps = False
         self.written: list[str] = []  # keys, in order
         self.url = (
             f"s3://{BUCKET}/all?endpoint_override=127.0.0.1:{self.server_port}&scheme=http&region=us-east-1"
@@ -168,6 +170,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.server.written.append(self.key)
 
     def _delete(self) -> None:
+        if self.server.keeps:
+            self._answer(403, b"<Error><Code>AccessDenied</Code></Error>")
+            return
         self.server.objects.pop(self.key, None)
         self._answer(204)
 

@@ -16,6 +16,9 @@ OOM kill reason: Memory usage 15357444096B exceeded threshold of 15342841856B (6
 Top 10 memory users: PID	MEM(GB)	COMMAND
 98	3.27	ray::ResourceTrainable.train
 9	0.05	/venv/bin/python /venv/bin/ray start"""
+NO_GPU = """ray.exceptions.RayTaskError(NoGPUError): ray::TrialRun.train() (pid=7)
+  File "study/tuning.py", line 87, in step
+study.failing.NoGPUError: Ray gave it 2 GPUs on n7, and torch finds none there (torch 2.14, CUDA 13.0)"""
 NODE = "The actor died because its node has died. Node Id: ab. the actor's node was terminated unexpectedly"
 
 
@@ -26,6 +29,7 @@ NODE = "The actor died because its node has died. Node Id: ab. the actor's node 
         (MONITOR, "memory", "14.38 of 23.54 GB in use, 3.3 GB by the largest trial"),
         (NODE, "node", "its node died, or was cut off"),
         ("ray::step()\nMemoryError: no 8 GiB; the process held 900 MiB at most", "memory", "900 MiB at most"),
+        (NO_GPU, "gpu", "Ray gave it 2 GPUs on n7, and torch finds none there (torch 2.14, CUDA 13.0)"),
         ("", "process", "its process died"),
     ],
 )

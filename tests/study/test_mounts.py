@@ -36,6 +36,17 @@ def test_table(path: str, kind: str, over_network: bool) -> None:
     assert networked(Path(path), TABLE) == over_network
 
 
+def test_a_link_is_where_it_leads_to(tmp_path: Path) -> None:
+    """Also of a folder that is made later."""
+    table = f"1 0 8:1 / / rw - ext4 /dev/sda1 rw\n2 1 0:20 / {tmp_path / 'mount'} rw - nfs4 head:/export rw"
+    (tmp_path / "mount" / "me").mkdir(parents=True)
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "there").symlink_to(tmp_path / "mount" / "me")
+    (tmp_path / "mount" / "back").symlink_to(tmp_path / "disk")
+    assert networked(tmp_path / "there" / "studies" / "one", table)
+    assert not networked(tmp_path / "mount" / "back" / "one", table)
+
+
 def test_this_machine() -> None:
     assert filesystem(Path("/proc/self"), Path("/proc/self/mountinfo").read_text()) == "proc"
     assert not networked(Path("/proc/self"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import secrets
 import shutil
@@ -169,6 +170,52 @@ def test_a_trial_that_no_node_holds_is_refused(cluster: Cluster, tmp_path: Path)
     assert f"({OTHER}) has 2 CPUs, 2 GPUs, " in problem
     assert "nearest valid: --cpus-per-trial 2 --gpus-per-trial 2 --memory-gib-per-trial " in problem
     assert list(tmp_path.iterdir()) == []
+
+
+LATE = """
+import ray, sys
+ray.init(sys.argv[1], logging_level=50)
+from study.nodes import storage
+storage.LOOK_S = 0.1
+nodes = {node.name.partition("(")[2].rstrip(")"): node for node in storage.nodes()}
+import threading
+told, heard = [], threading.Event()
+def tell(text):
+    told.append(text)
+    heard.set()
+with storage.Newcomers(sys.argv[2], [nodes[sys.argv[3]]], tell):
+    heard.wait(300)
+print(len(told), told[0])
+"""
+
+
+def test_a_node_that_joined_since_the_check_is_a_newcomer(
+    cluster: Cluster, places: tuple[Path, Path]
+) -> None:
+    """It is there before anybody looks for newcomers, and was not among those that were checked."""
+    done = cluster.run("-c", LATE, cluster.address, str(places[1]), HEAD)
+    told = f"1 storage: node {socket.gethostname()} ({OTHER}) does not see {places[1]}: "
+    assert done.stdout.startswith(told), done.stderr
+    assert done.stdout.endswith("its trials will not go on elsewhere\n")
+
+
+def test_gpus_that_ray_believes_in_and_torch_does_not_find(cluster: Cluster, tmp_path: Path) -> None:
+    """As with a driver that is older than torch's CUDA: no trial trains on the CPU in silence."""
+    asked = ["--gpus-per-trial", "0.5", "--retries", "1", "--output", str(tmp_path)]
+    done = cluster.launch("--name", "gone", *TINY, *asked, "--device", "auto")
+    lines = [json.loads(line) for line in (tmp_path / "gone" / "trials.jsonl").read_text().splitlines()]
+    assert lines, done.stdout + done.stderr
+    assert {line["state"] for line in lines} == {"FAIL"}
+    for line in lines:
+        assert line["error"].startswith("in epoch 1, 2 times: Ray gave it 0.5 GPUs on ")
+        assert "and torch finds none there" in line["error"]
+
+
+def test_without_gpus_trials_stay_on_the_cpu(cluster: Cluster, tmp_path: Path) -> None:
+    asked = ["--gpus-per-trial", "0", "--device", "auto", "--output", str(tmp_path)]
+    done = cluster.launch("--name", "none", *TINY, *asked)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert inconsistencies(tmp_path / "none") == []
 
 
 SHARING = """

@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import pwd
-import shutil
-import socket
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import optuna
 import pytest
 
 from study import postgres, publish
-from study.search import Search
 from study.spec import StudySpec
 from tests.study.made import make, opened, outcome, run_out, train
+from tests.study.postgresql import PASSWORD, Server, copy_of, held, serving, spec
 from trainables.config import build
 from trainables.errors import ConfigError
-
-PASSWORD = "correct horse"
 
 
 @pytest.mark.parametrize(
@@ -46,55 +37,10 @@ def test_another_kind_of_database_is_refused() -> None:
         build(StudySpec, {"resources": {"optuna_storage": f"mysql://me:{PASSWORD}@host/db"}})
 
 
-class Server:
-    """PostgreSQL in a folder of its own, with a password, on a port of 127.0.0.1."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder / "data"
-        self.bin = max(Path("/usr/lib/postgresql").glob("*/bin"), default=None)
-        if self.bin is None or not (self.bin / "initdb").exists():
-            pytest.skip("no PostgreSQL server here: apt-get install postgresql")
-        self.user = "postgres" if os.getuid() == 0 else pwd.getpwuid(os.getuid()).pw_name  # it refuses root
-        if os.getuid() == 0:
-            shutil.chown(folder, self.user)
-        secret = folder / "secret"
-        secret.write_text(PASSWORD)
-        shutil.chown(secret, self.user)
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
-        self.run(
-            "initdb", "--auth=scram-sha-256", f"--pwfile={secret}", "--username=me", "-D", str(self.folder)
-        )
-        self.url = f"postgresql://me@127.0.0.1:{self.port}/postgres"
-
-    def run(self, program: str, *argv: str) -> None:
-        assert self.bin is not None
-        subprocess.run(
-            [self.bin / program, *argv], check=True, capture_output=True, user=self.user, cwd="/", timeout=60
-        )
-
-    def start(self) -> None:
-        options = f"-c listen_addresses=127.0.0.1 -c unix_socket_directories= -p {self.port}"
-        log = str(self.folder / "log")
-        self.run("pg_ctl", "-D", str(self.folder), "-o", options, "-l", log, "-w", "start")
-
-    def stop(self) -> None:
-        self.run("pg_ctl", "-D", str(self.folder), "-m", "immediate", "-w", "stop")
-
-
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
-    pytest.importorskip("psycopg", reason="pip install 'spinetune[postgresql]'")
-    folder = Path("/tmp") / f"spinetune-postgres-{os.getpid()}"
-    folder.mkdir()
-    try:
-        server = Server(folder)
-        server.start()
+    with serving() as server:
         yield server
-        server.stop()
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(autouse=True)
@@ -103,45 +49,24 @@ def password(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(publish, "SHARE", 0)  # a copy at every end
 
 
-def spec(server: Server, name: str) -> StudySpec:
-    return make(4, resources={"optuna_storage": server.url}).model_copy(update={"name": name})
-
-
-def held(server: Server, name: str) -> dict[int, tuple[str, dict[str, Any], list[float] | None]]:
-    """What plain Optuna reads in the server, by our number."""
-    url = server.url.replace("postgresql://", "postgresql+psycopg://")
-    storage = optuna.storages.RDBStorage(url)
-    try:
-        trials = optuna.load_study(study_name=name, storage=storage).trials
-        return {t.user_attrs["number"]: (t.state.name, t.params, t.values) for t in trials}
-    finally:
-        storage.engine.dispose()
-
-
-def named(books: Any) -> str:
-    search: Search = books.agenda.search
-    assert search.published is not None
-    return search.published.name
-
-
 @pytest.mark.slow
 class TestServer:
     def test_it_holds_what_the_file_would(self, server: Server, tmp_path: Path) -> None:
         postgres.check(server.url)
         with opened(make(4), tmp_path / "file") as books:
             run_out(books)
-        with opened(spec(server, "first"), tmp_path / "first") as books:
+        with opened(spec(server.url, "first"), tmp_path / "first") as books:
             run_out(books)
-            name = named(books)
+            name = copy_of(books).name
         assert name.startswith("first-")
         assert held(server, name) == outcome(tmp_path / "file")["optuna"]
         assert not (tmp_path / "first" / "optuna.db").exists()
-        with opened(spec(server, "first"), tmp_path / "first") as books:  # once more: nothing twice
+        with opened(spec(server.url, "first"), tmp_path / "first") as books:  # once more: nothing twice
             assert books.agenda.search.notices == []
         assert held(server, name) == outcome(tmp_path / "file")["optuna"]
 
     def test_a_server_that_is_away_is_caught_up_with(self, server: Server, tmp_path: Path) -> None:
-        with opened(spec(server, "away"), tmp_path) as books:
+        with opened(spec(server.url, "away"), tmp_path) as books:
             for _ in range(2):
                 suggestion = books.next()
                 assert suggestion is not None
@@ -151,19 +76,20 @@ class TestServer:
                 suggestion = books.next()
                 assert suggestion is not None
                 train(books, suggestion)
+            copy_of(books)
             (problem,) = books.agenda.search.notices
             assert problem.startswith("127.0.0.1 is behind (OperationalError: ")
             assert PASSWORD not in problem
             server.start()
             run_out(books)
+            name = copy_of(books).name
             assert books.agenda.search.notices == []
-            name = named(books)
         assert len(held(server, name)) == len(books.ended)
 
     def test_a_study_of_the_same_name_is_left_alone(self, server: Server, tmp_path: Path) -> None:
-        with opened(spec(server, "same"), tmp_path / "a") as books:
+        with opened(spec(server.url, "same"), tmp_path / "a") as books:
             run_out(books)
-            name = named(books)
+            name = copy_of(books).name
         before = held(server, name)
         other = make(4, search={"search_seed": 5}, resources={"optuna_storage": server.url})
         other = other.model_copy(update={"name": "same"})

@@ -6,10 +6,11 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from study import publish
+from study import bulk, publish
 from tests.study.made import ARMS, copied, make, opened, outcome, run_out, told, train
 
 SPEC = make(5, space={"schedulers": ["sine"], "threshold": [0.1, 0.4]})
@@ -103,6 +104,33 @@ def test_damaged_while_it_is_open_it_is_made_anew(tmp_path: Path, monkeypatch: p
         run_out(books)
     assert set(told(tmp_path)) == set(range(SPEC.search.trials + len(ARMS)))
     assert (tmp_path / "optuna-damaged.db").exists()
+
+
+def test_a_commit_whose_answer_is_lost_is_not_made_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when the connection to a server breaks behind the commit: what is there is looked at first."""
+    monkeypatch.setattr(publish, "SHARE", 0)
+    add, lost = bulk.add, [1]
+
+    def unheard(*given: Any) -> None:
+        add(*given)
+        if given[2] and lost:
+            raise ConnectionError(f"no answer {lost.pop()}")
+
+    monkeypatch.setattr(bulk, "add", unheard)
+    with opened(SPEC, tmp_path) as books:
+        first = books.next()
+        assert first is not None
+        train(books, first)
+        assert books.agenda.search.notices == ["optuna.db is behind (ConnectionError: no answer 1)"]
+        run_out(books)
+        assert books.agenda.search.notices == []
+    trials = list(range(SPEC.search.trials + len(ARMS)))
+    assert list(told(tmp_path)) == trials
+    with closing(sqlite3.connect(tmp_path / "optuna.db")) as connection:  # Optuna itself hides a second row
+        assert connection.execute("SELECT number FROM trials").fetchall() == [(number,) for number in trials]
+    assert not (tmp_path / "optuna-damaged.db").exists()
 
 
 @pytest.mark.parametrize("kind", ["IMMEDIATE", "EXCLUSIVE"])

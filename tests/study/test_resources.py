@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from study.resources import Measured, Node, Share, decide, estimate_mib, needs_probe, wants_gpu
-from study.spec import Resources
+from study.resources import Measured, Node, Share, decide, estimate_mib, needs_probe, to_measure, wants_gpu
+from study.spec import AUTO, Resources
+from trainables.config import TrainConfig, config_hash
 from trainables.errors import ConfigError
 
 SMALL = Node("a (10.0.0.1)", cpus=4, memory_mib=8 * 1024)
@@ -70,9 +71,104 @@ def test_small_networks_share_a_gpu(measured: Measured, together: int, by: str) 
     assert f"{together} trials share a GPU, by {by}" in found.why
 
 
-def test_the_most_demanding_kind_of_gpu_counts() -> None:
-    other = replace(GPU, name="h (10.0.0.4)")
-    assert share([GPU, other], ON_GPU, replace(ON_GPU, gpu_total_mib=4000)).slots == 4 * 3
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize(
+    ("other", "by"),
+    [(replace(ON_GPU, gpu_total_mib=4000), "its memory"), (replace(ON_GPU, gpu_busy=0.3), "its time")],
+)
+def test_the_most_demanding_kind_of_gpu_counts(other: Measured, by: str, turned: bool) -> None:
+    """The other one holds 3 trials: 0.9 x 4000 / 1200 by memory, 1 / 0.3 by time."""
+    both = [other, ON_GPU] if turned else [ON_GPU, other]
+    found = share([GPU, replace(GPU, name="h (10.0.0.4)")], *both)
+    assert found.slots == 4 * 3
+    assert f"3 trials share a GPU, by {by}" in found.why
+
+
+HEAD = Node("head (10.0.0.9)", cpus=64, memory_mib=256 * 1024)  # without a GPU
+WORKER = Node("w (10.0.0.8)", cpus=8, memory_mib=32 * 1024, gpus=4)
+IDLE = Node("a-head (10.0.0.7)", cpus=0, memory_mib=16 * 1024)  # trials stay away from it
+
+
+@pytest.mark.parametrize(
+    ("asked", "slots", "cpus"),
+    [
+        ({"slots": 1}, 1, 8),  # all of the one node with GPUs
+        ({"slots": 2}, 2, 4),
+        ({"slots": 4}, 4, 2),
+        ({"slots": 8}, 4, 2),  # a GPU each: four, and no CPU is kept for more
+        ({"slots": 8, "gpus_per_trial": 0.5}, 8, 1),
+        ({"slots": 8, "gpus_per_trial": 2}, 2, 4),
+        ({"slots": 8, "gpus_per_trial": 0}, 8, 8),  # the head's CPUs count again
+        ({"slots": 4, "gpus_per_trial": 1, "memory_gib_per_trial": 16}, 2, 4),
+    ],
+)
+def test_only_nodes_that_can_run_a_trial_share_their_cpus(
+    asked: dict[str, Any], slots: int, cpus: float
+) -> None:
+    found = share([HEAD, WORKER], **asked)
+    assert (found.slots, found.cpus) == (slots, cpus)
+
+
+def test_trials_that_share_a_gpu_share_the_cpus_of_its_node() -> None:
+    """8 asked: one CPU each lets two share a GPU; measured too large for that, each gets the CPUs of two."""
+    measured = replace(ON_GPU, gpu_busy=0.1)
+    found = share([HEAD, WORKER], measured, slots=8)
+    assert (found.slots, found.cpus, found.gpus) == (8, 1, 0.5)
+    found = share([HEAD, WORKER], replace(measured, gpu_busy=0.9), slots=8)
+    assert (found.slots, found.cpus, found.gpus) == (4, 2, 1)
+
+
+def test_a_gpu_node_without_cpus_for_a_trial_sets_no_limit() -> None:
+    found = share([replace(WORKER, cpus=0), GPU], replace(ON_GPU, gpu_busy=0.5))
+    assert (found.slots, found.gpus) == (2 * 2, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("nodes", "asked", "chosen"),
+    [
+        ([IDLE, SMALL, LARGE], {}, [LARGE]),  # most memory, of those that hold a trial
+        ([IDLE, SMALL], {}, [SMALL]),
+        ([SMALL, HEAD, WORKER], {"cpus_per_trial": 6, "gpus_per_trial": 0}, [HEAD]),
+        ([SMALL, replace(HEAD, cpus=4), WORKER], {"cpus_per_trial": 6, "gpus_per_trial": 0}, [WORKER]),
+        ([replace(WORKER, cpus=0), HEAD, GPU], {}, [GPU]),
+        ([replace(GPU, gpu_kind="A"), replace(WORKER, gpu_kind="B"), HEAD], {}, "AB"),
+        ([replace(GPU, gpu_kind="A", gpus=1), replace(WORKER, gpu_kind="B")], {"gpus_per_trial": 2}, "B"),
+    ],
+)
+def test_measured_where_a_trial_can_run(
+    nodes: list[Node], asked: dict[str, Any], chosen: list[Node] | str
+) -> None:
+    found = to_measure(share(nodes, **asked), nodes)
+    if isinstance(chosen, str):
+        assert sorted(node.gpu_kind for node in found) == list(chosen)
+    else:
+        assert found == chosen
+
+
+@pytest.mark.parametrize(
+    ("device", "gpus", "where"),
+    [
+        ("auto", 0, "cpu"),  # Ray hides no GPU from a trial that asked for none
+        ("auto", AUTO, "auto"),
+        ("auto", 0.5, "auto"),
+        ("cuda", 0, "cuda"),  # as asked
+        ("cpu", AUTO, "cpu"),
+    ],
+)
+def test_without_a_gpu_of_its_own_a_trial_computes_on_the_cpu(
+    device: str, gpus: float | str, where: str
+) -> None:
+    train = TrainConfig(device=device, threads=3)
+    assert share([GPU], device=device, gpus_per_trial=gpus).place(train) == {"device": where, "threads": 3}
+
+
+def test_where_ray_declares_no_gpu_none_is_used() -> None:
+    assert share([SMALL], slots=2).place(TrainConfig()) == {"device": "cpu", "threads": 2}
+
+
+def test_where_a_trial_runs_changes_no_hash() -> None:
+    config = TrainConfig(epochs=3)
+    assert config_hash(config.model_copy(update=share([SMALL]).place(config))) == config_hash(config)
 
 
 def test_not_measured_a_trial_has_a_whole_gpu() -> None:
