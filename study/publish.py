@@ -20,7 +20,7 @@ from pathlib import Path
 import optuna
 from optuna.trial import FrozenTrial
 
-from study import bulk, storage
+from study import bulk, journal, storage
 from study.mounts import networked
 from trainables.errors import said
 from trainables.metrics import Direction
@@ -134,6 +134,7 @@ class Published:
         return study
 
     def _database(self) -> optuna.storages.RDBStorage:
+        journal.drop_foreign(self._file)
         found = optuna.storages.RDBStorage(
             f"sqlite:///{self._file}", engine_kwargs={"connect_args": {"timeout": BUSY_S}}
         )

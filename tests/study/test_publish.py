@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import struct
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from study import bulk, publish
+from study.journal import MAGIC
 from tests.study.made import ARMS, copied, make, opened, outcome, run_out, told, train
 
 SPEC = make(5, space={"schedulers": ["sine"], "threshold": [0.1, 0.4]})
@@ -104,6 +106,53 @@ def test_damaged_while_it_is_open_it_is_made_anew(tmp_path: Path, monkeypatch: p
         run_out(books)
     assert set(told(tmp_path)) == set(range(SPEC.search.trials + len(ARMS)))
     assert (tmp_path / "optuna-damaged.db").exists()
+
+
+def name_in_journal(database: Path, victim: Path) -> None:
+    """A journal without pages that ends with the name of one that several databases share."""
+    size, pages = 4096, database.stat().st_size // 4096
+    header = MAGIC + struct.pack(">IIIII", 0, 1, pages, 512, size)
+    name = str(victim).encode()
+    record = struct.pack(">I", 2**30 // size + 1) + name + struct.pack(">II", len(name), sum(name))
+    journal = database.with_name(database.name + "-journal")
+    journal.write_bytes(header.ljust(512, b"\0") + record + MAGIC)
+
+
+def test_a_journal_that_names_another_file_is_not_played_back(whole: Path, tmp_path: Path) -> None:
+    """SQLite deletes what it names: in a folder that somebody sent, any file of the user."""
+    victim = tmp_path / "thesis.txt"
+    for careful in (False, True):
+        folder = copied(whole, tmp_path / str(careful))
+        victim.write_text("three years of work")
+        name_in_journal(folder / "optuna.db", victim)
+        if careful:
+            with opened(SPEC, folder) as books:
+                assert books.agenda.search.notices == []
+            assert outcome(folder) == outcome(whole)
+        else:
+            with closing(sqlite3.connect(folder / "optuna.db")) as connection:
+                connection.execute("SELECT * FROM trials")
+        assert victim.exists() == careful
+
+
+def test_a_journal_of_its_own_is_played_back(whole: Path, tmp_path: Path) -> None:
+    """As a killed driver leaves it: half a transaction in the file, what was there before in the journal."""
+    folder = copied(whole, tmp_path / "study")
+    database, journal = folder / "optuna.db", folder / "optuna.db-journal"
+    with closing(sqlite3.connect(database, isolation_level=None)) as connection:
+        connection.execute("PRAGMA cache_size = 1")
+        connection.execute("BEGIN")
+        connection.execute("UPDATE trial_values SET value = 0")
+        connection.execute("CREATE TABLE large AS SELECT randomblob(100000) AS x FROM trials")
+        half, before = database.read_bytes(), journal.read_bytes()
+        connection.execute("ROLLBACK")
+    assert half != database.read_bytes()
+    database.write_bytes(half)
+    journal.write_bytes(before)
+    with opened(SPEC, folder) as books:
+        assert books.agenda.search.notices == []
+    assert outcome(folder) == outcome(whole)
+    assert not journal.exists()
 
 
 def test_a_commit_whose_answer_is_lost_is_not_made_twice(
