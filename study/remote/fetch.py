@@ -18,7 +18,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from study.remote.agent import LOGS, Frame
-from study.remote.watched import plain
+from study.words import plain
 from trainables.errors import ConfigError
 
 TRIES = 5  # at the same files, where a connection breaks or a file changes while it is read
