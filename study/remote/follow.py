@@ -150,6 +150,8 @@ def last_words(watched: Watched, console: Console) -> int:
     """What a local run says at its end; the exit status by the study's own state."""
     say(console, headline(watched.ended, watched.spec))
     say(console, f"hypervolume {watched.outcome.hypervolume:.4f}, {len(watched.ended)} trials")
-    if watched.state not in STATUS:
+    if watched.state.startswith("copy"):
+        say(console, f"{watched.spec.name}: a {watched.state}; to see how it goes on, fetch it again")
+    elif watched.state not in STATUS:
         say(console, f"{watched.spec.name}: its driver is gone; --resume {watched.spec.name} goes on")
     return STATUS.get(watched.state, 1)
