@@ -68,9 +68,8 @@ class Display:
         self.planned = sum(self.recorder.agenda.planned().values())
         if not self.console.is_terminal:
             for count, line in enumerate(ended[self._printed :], self._printed + 1):
-                self.console.print(
-                    f"{count:>4}/{self.planned}  {describe(line)}", highlight=False, soft_wrap=True
-                )
+                text = f"{count:>4}/{self.planned}  {describe(line)}"  # no markup: errors have brackets
+                self.console.print(text, highlight=False, soft_wrap=True, markup=False)
         self._printed = len(ended)
 
     def counts(self) -> dict[str, int]:

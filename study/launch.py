@@ -23,6 +23,7 @@ from study.remote import commands as remote
 from study.search import Search
 from study.space import space_hash
 from study.spec import StudySpec
+from study.words import one_line
 from trainables import flags
 from trainables.config import build
 from trainables.errors import ConfigError, unknown
@@ -105,7 +106,7 @@ def main(argv: list[str]) -> int:
         return conduct(study_spec, address, command, console, resume=given.resume is not None)
     except ConfigError as error:
         for problem in error.problems:
-            print(f"error: {problem}", file=sys.stderr)
+            print(f"error: {one_line(problem)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         begun = study_spec is not None and (study_spec.folder / "study.json").is_file()

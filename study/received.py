@@ -1,17 +1,25 @@
-"""A study folder may come from somebody else: what it holds is data, and going on with it stays inside it."""
+"""A study folder may come from elsewhere: what it holds is data, and going on with it stays inside it.
+
+A copy of a study that had not ended when it was fetched is not gone on with: two drivers would make two
+studies of one.
+"""
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
+from study.remote import agent
 from study.spec import StudySpec
 from trainables import imports
 from trainables.errors import ConfigError
 
 
 def check(folder: Path) -> None:
-    """ConfigError where a link in ``folder`` leads out of it: what is appended there would go elsewhere.
+    """ConfigError where a link in ``folder`` leads out of it, or where it is a copy of a study that runs.
+
+    What is appended behind a link would go elsewhere.
 
     From here on this process imports no module that lies in the folder, whatever its study.json names.
     """
@@ -27,6 +35,7 @@ def check(folder: Path) -> None:
                 )
     if problems:
         raise ConfigError(problems)
+    _check_copy(folder)
     imports.data_only(folder)
 
 
@@ -35,6 +44,22 @@ def check_modules(spec: StudySpec) -> None:
     for what, named in (("function", spec.space.function), ("network", spec.train.network)):
         if named and imports.IMPORT_PATH.fullmatch(named):
             imports.check(what, named)
+
+
+def _check_copy(folder: Path) -> None:
+    try:
+        study = json.loads((folder / "study.json").read_bytes())
+        copy = agent.copied(folder) if study.get("state") == "running" else None
+    except (OSError, ValueError, AttributeError, RecursionError):  # damaged, or none: said later
+        return
+    if copy:
+        was = f"{copy['state']} in {copy['from']} when --fetch brought it, {copy['at']}"
+        raise ConfigError(
+            [
+                f"--resume: {folder} is a copy of a study that was {was}; it may go on there. Nearest valid: "
+                f"--resume it there; if it never will, remove {folder / agent.MARKER} to go on with the copy"
+            ]
+        )
 
 
 def _stays(path: Path, home: Path) -> bool:

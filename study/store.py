@@ -174,9 +174,10 @@ class Store:
 
 
 @contextlib.contextmanager
-def held(folder: Path) -> Iterator[None]:
+def held(folder: Path, otherwise: str = "choose another --name") -> Iterator[None]:
     """Keep other processes away from a study folder; ConfigError where another one has it.
 
+    ``otherwise``: what to do instead of waiting for it.
     The kernel lets go of the lock with the process, however that ends.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -186,7 +187,7 @@ def held(folder: Path) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             owner = path.read_text().strip() or "another process"
-            busy = f"study folder {folder} is in use by {owner}; wait for it, or choose another --name"
+            busy = f"study folder {folder} is in use by {owner}; wait for it, or {otherwise}"
             raise ConfigError([busy]) from None
         file.truncate(0)
         file.write(f"process {os.getpid()} on {os.uname().nodename}")

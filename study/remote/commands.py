@@ -262,6 +262,8 @@ def _fetch(
     took = time.monotonic() - began
     size = f"{len(there.files)} files, {brought / 2**20:.1f} MiB new in {took:.0f} s"
     say(console, f"{name} ({there.state}): {size}, verified, folder {folder}")
+    if there.left:
+        say(console, there.left)
     if (folder / "report.html").is_file():
         say(console, f"report: {folder / 'report.html'}")
     else:

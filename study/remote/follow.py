@@ -13,9 +13,10 @@ from rich.console import Console
 
 from study.console import Display, headline
 from study.ending import INTERRUPTED
-from study.remote.agent import Frame
-from study.remote.watched import Watched, plain
-from trainables.errors import ConfigError
+from study.remote.agent import ODD, Frame
+from study.remote.watched import Watched, readable
+from study.words import plain
+from trainables.errors import ConfigError, said
 
 LEASE_S = 600.0  # one answer of the agent; then it is asked again
 AGAIN_S = 3.0  # between two tries of a connection that broke
@@ -41,7 +42,7 @@ def follow(
     """
     watched: Watched | None = None
     quiet = 0  # frames without news since it was over: what was on its way then has arrived after two
-    with ExitStack() as stack:
+    with readable(name), ExitStack() as stack:
         waiting = console.status(f"{name}: starting") if console.is_terminal else None
         if waiting is not None:
             waiting.start()
@@ -69,10 +70,8 @@ def begun(name: str, frame: Frame) -> Watched:
     """A study from its first frame; ConfigError where its study.json is none."""
     try:
         return Watched(name, frame | {"study": plain(frame["study"])})
-    except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
-        raise ConfigError(
-            [f"study {name}: study.json is damaged ({type(error).__name__}: {error})"]
-        ) from None
+    except ODD as error:
+        raise ConfigError([f"study {name}: study.json is damaged ({said(error)})"]) from None
 
 
 def first(ask: Ask, name: str, roots: list[str]) -> Frame | None:
@@ -151,6 +150,8 @@ def last_words(watched: Watched, console: Console) -> int:
     """What a local run says at its end; the exit status by the study's own state."""
     say(console, headline(watched.ended, watched.spec))
     say(console, f"hypervolume {watched.outcome.hypervolume:.4f}, {len(watched.ended)} trials")
-    if watched.state not in STATUS:
+    if watched.state.startswith("copy"):
+        say(console, f"{watched.spec.name}: a {watched.state}; to see how it goes on, fetch it again")
+    elif watched.state not in STATUS:
         say(console, f"{watched.spec.name}: its driver is gone; --resume {watched.spec.name} goes on")
     return STATUS.get(watched.state, 1)

@@ -6,31 +6,37 @@ from collections.abc import Iterable
 
 from study.console import headline
 from study.outcome import Outcome
-from study.remote.agent import Frame
+from study.remote.agent import ODD, Frame
 from study.remote.follow import created_at
-from study.remote.watched import outline, plain
+from study.remote.watched import outline
+from study.words import one_line, plain
+from trainables.errors import said
 
 HEAD = ("study", "state", "trials", "best", "age")
 
 
 def row(frame: Frame) -> tuple[str, ...]:
     """One study as cells. What cannot be read is said in its place."""
-    frame = plain(frame)
-    study, trials, name = frame["study"], frame["trials"], frame["name"]
-    age = span(frame["now"] - created_at(study))
+    name, state, count, age = one_line(str(frame.get("name"))), one_line(str(frame.get("state"))), "", ""
     try:
+        frame = plain(frame)
+        study, trials = frame["study"], frame["trials"]
+        count = f"{len(trials)}"
+        if not study or state in ("damaged", "None"):  # nothing there to measure
+            return name, state, count, "", ""
+        age = span(frame["now"] - created_at(study))
         spec = outline(name, study)
         outcome = Outcome(spec, trials, chance=1 / study["data"]["classes"])
-        planned = sum((study.get("planned") or study["budget"]).values())
+        planned = sum(int(kind) for kind in (study.get("planned") or study["budget"]).values())
         failed = sum(line["state"] == "FAIL" for line in trials)
-        count = f"{len(trials)}/{planned}" if frame["state"] != "complete" else f"{len(trials)}"
+        count += f"/{planned}" if state != "complete" else ""
         count += f", {failed} failed" if failed else ""
         best = f"hypervolume {outcome.hypervolume:.4f}"
         if {"accuracy_val", "sparsity_params"} <= set(spec.search.objectives):
             best = f"{headline(trials, spec).plain.removeprefix('best ')}; {best}"
-        return name, frame["state"], count, best, age
-    except (KeyError, TypeError, ValueError, ZeroDivisionError, AttributeError) as error:
-        return name, frame["state"], f"{len(trials)}", f"unreadable ({type(error).__name__}: {error})", age
+        return name, state, count, one_line(best), age
+    except ODD as error:
+        return name, state, count, one_line(f"unreadable ({said(error)})"), age
 
 
 def table(rows: Iterable[tuple[str, ...]]) -> list[str]:

@@ -2,27 +2,37 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from study.console import describe, headline
 from study.outcome import Outcome
-from study.remote.agent import LOGS, Frame
+from study.remote.agent import LOGS, ODD, Frame
 from study.spec import Budget, StudySpec
+from study.words import plain
 from trainables.config import TrainConfig
-from trainables.errors import ConfigError
+from trainables.errors import ConfigError, said
 
-CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+SHOWN = ("progress", "accuracy_val", "sparsity_params")  # of an epoch's row
 
 
-def plain(value: Any) -> Any:
-    """A JSON value without what a terminal would obey."""
-    if isinstance(value, str):
-        return CONTROL.sub("", value)
-    if isinstance(value, list):
-        return [plain(one) for one in value]
-    return {plain(key): plain(one) for key, one in value.items()} if isinstance(value, dict) else value
+@contextmanager
+def readable(name: str) -> Iterator[None]:
+    """ConfigError, one line, for whatever comes of files that are none of this version's."""
+    try:
+        yield
+    except ConfigError:
+        raise
+    except ODD as error:
+        raise ConfigError([f"study {name}: its files cannot be read here ({said(error)})"]) from None
+
+
+def _finite(value: float | None) -> float:
+    """What a bar and a percentage can show."""
+    return float(value) if value is not None and math.isfinite(value) else 0.0
 
 
 def outline(name: str, study: Frame) -> StudySpec:
@@ -60,6 +70,7 @@ class Watched:
         self.outcome = Outcome(self.spec, chance=1 / self.study["data"]["classes"])
         self.on_change: Callable[[], None] = lambda: None
         self.most = 1  # trials at once
+        self.planned()
         self.state = "running"
         self.now = float(frame["now"])  # the head's clock
 
@@ -70,32 +81,35 @@ class Watched:
 
     def planned(self) -> dict[str, int]:
         """Trials in the budget by kind, as the driver counts them."""
-        return dict(self.study.get("planned") or self.study["budget"])
+        planned = self.study.get("planned") or self.study["budget"]
+        return {str(kind): int(count) for kind, count in planned.items()}
 
     def take(self, frame: Frame) -> None:
         """One frame. ConfigError where its lines are none of this version's."""
-        try:
+        with readable(self.spec.name):
             self._take(frame)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            why = f"{type(error).__name__}: {error}"
-            raise ConfigError([f"study {self.spec.name}: its files cannot be read here ({why})"]) from None
-        self.on_change()
+            self.on_change()
 
     def _take(self, frame: Frame) -> None:
-        self.study = frame.get("study") or self.study
-        self.state, self.now = frame["state"], float(frame["now"])
+        self.study = plain(frame.get("study")) or self.study
+        self.state, self.now = str(plain(frame["state"])), float(frame["now"])
         asked, trials, epochs = (plain(frame.get(name, [])) for name in LOGS)
-        over = {line["number"] for line in self.ended}
         for line in asked:
-            config = {name: line["config"][name] for name in ("pruner", "scheduler")}
-            self.running[line["number"]] = Trial(Asked(TrainConfig.model_construct(**config)))
+            config: dict[str, Any] = {name: str(line["config"][name]) for name in ("pruner", "scheduler")}
+            self.running[int(line["number"])] = Trial(Asked(TrainConfig.model_construct(**config)))
         for row in epochs:
             if row["number"] in self.running:
-                self.running[row["number"]].row = row
+                self.running[row["number"]].row = row | {name: _finite(row[name]) for name in SHOWN}
+        ended = {line["number"]: line for line in self.ended}
+        new = [line for line in trials if line["number"] not in ended]
+        for line in new:
+            describe(line)  # before it is kept: rich draws what is kept in a thread of its own
+            if not math.isfinite(line["ended_at"] - line["started_at"]):
+                raise ValueError(f"trial {line['number']} took no finite time")
+        headline([*self.ended, *new], self.spec)
         for line in trials:
             self.running.pop(line["number"], None)
-            if line["number"] not in over:
-                self.outcome.add(line)
-                self.ended.append(line)
-                over.add(line["number"])
+        for line in {line["number"]: line for line in new}.values():
+            self.outcome.add(line)
+            self.ended.append(line)
         self.most = max(self.most, len(self.running))
