@@ -1,15 +1,17 @@
 """``python -m study.again FLAGS``: ``study.launch`` for a study that may have been begun before.
 
 For a scheduler that starts a job again with the flags of the first time: a study that exists goes on, and
-one that is complete is left as it is.
+one that is complete is left as it is. With ``--storage`` it exists where the storage has it, on whatever
+machine the job starts, and is complete when it is so there.
 """
 
 from __future__ import annotations
 
 import json
 import sys
+from typing import Any
 
-from study import cluster, identity, launch, spec
+from study import cluster, identity, launch, shared, spec
 from study.spec import StudySpec
 from trainables import flags
 from trainables.config import build
@@ -26,14 +28,35 @@ def arguments(argv: list[str]) -> list[str] | None:
         if problems or given.resume is not None or given.dry_run:
             return argv
         wanted = build(StudySpec, spec.layered(given.preset, given.spec, values))
-        study = json.loads((wanted.folder / "study.json").read_text())
+        there = shared.further(wanted.folder, wanted.place)
+        text = (wanted.folder / "study.json").read_bytes() if there is None else there
+        study = json.loads(text)
         stored = build(StudySpec, study["spec"])
         over = study["state"] == "complete"
     except (ConfigError, OSError, ValueError, KeyError, TypeError):
         return argv
-    if over and not identity.differences(stored, wanted) and not _grown(stored, wanted):
+    same = not identity.differences(stored, wanted) and not _grown(stored, wanted)
+    if over and same and _arrived(wanted.place, text):
         return None
-    return ["--resume", wanted.name, *argv]
+    return ["--resume", wanted.name, *_places(wanted, values.get("resources", {})), *argv]
+
+
+def _places(wanted: StudySpec, said: dict[str, Any]) -> list[str]:
+    """Flags for the places that a spec file names: ``--resume`` takes them from flags alone."""
+    result, usual = [], spec.Resources()
+    for name in ("output", "storage"):
+        place = getattr(wanted.resources, name)
+        if name not in said and place != getattr(usual, name):
+            result += [f"--{name}", place]
+    return result
+
+
+def _arrived(place: str, text: bytes) -> bool:
+    """Whether the storage, where there is one, has this study.json, which is carried after the rest."""
+    try:
+        return not place or shared.held_there(place) == text
+    except ConfigError:  # no answer: for --resume to tell
+        return False
 
 
 def _grown(stored: StudySpec, wanted: StudySpec) -> bool:

@@ -41,11 +41,19 @@ def conduct(spec: StudySpec, address: str | None, command: str, console: Console
         console.print(text, style="yellow", highlight=False, soft_wrap=True)
 
     with ExitStack() as outer:
+        place = shared.Shared(spec, outer, tell)
         with ThreadPoolExecutor(1) as beside, ExitStack() as stack:
             if resume:  # before anything starts: a study that is running is not disturbed
                 with _writing(spec):
-                    shared.bring(spec, tell)
-                    stack.enter_context(held(spec.folder))
+                    # A driver that lives on this machine keeps its claim, whatever the storage makes of it;
+                    # where there is no folder there is none, and a claim that is refused leaves none.
+                    here = spec.folder.is_dir()
+                    if here:
+                        stack.enter_context(held(spec.folder))
+                    place.hold()
+                    if not here:
+                        stack.enter_context(held(spec.folder))
+                    place.bring()
             # 3 s of work while Ray's processes start
             description = beside.submit(beginning.description, spec, command)
             stack.enter_context(cluster.running(address))
@@ -54,6 +62,9 @@ def conduct(spec: StudySpec, address: str | None, command: str, console: Console
             # The folder is made when Ray is up and the parts of a run are there: a failure leaves nothing.
             described = description.result()
             share = beginning.share(spec, described, probe.nodes())
+            if not resume:
+                place.hold()
+                shared.unused(spec)  # another launch was quicker
             nodes = probe.nodes()  # a measurement takes minutes
             shared.seen_by_all(spec, nodes)
             with _writing(spec):
@@ -62,12 +73,11 @@ def conduct(spec: StudySpec, address: str | None, command: str, console: Console
                     if (spec.folder / "study.json").exists():  # another launch was quicker, and has ended
                         exists = f"study folder {spec.folder} exists already; choose another --name"
                         raise ConfigError([exists])
-                place = shared.Shared(spec, outer, tell)
                 store = stack.enter_context(closing(Store(spec.folder, place.checkpoints())))
                 before = store.load() if resume else {}
                 if not resume:  # first: a folder without it is no study
                     store.update(**described, state="running")
-                place.attach(store, outer)
+                place.attach(store)
                 asked, ended = store.asked.read(), store.trials.read()
                 search = Search(spec, store.folder / "optuna.db", asked, ended, before.get("sampler"))
                 agenda = Agenda(spec, search, asked, ended)

@@ -10,8 +10,8 @@ from typing import Any
 from rich.console import Console
 
 from study import harvest, live, storage
+from study.claim import TakenError
 from study.console import describe, headline
-from study.mirror import TakenError
 from study.nodes.headwatch import HeadLostError
 from study.record import Recorder
 from study.spec import StudySpec

@@ -137,12 +137,14 @@ def _resumed(given: argparse.Namespace, values: dict[str, Any], problems: list[s
     root = Path(output).expanduser().absolute()
     path = root / given.resume / "study.json"
     text = _text(path, problems)
-    if text is None:
-        text = _elsewhere(given.resume, values, problems)
+    received.check(path.parent)
+    kept = _stored(path, text, problems)[0].resources.storage if text is not None else ""
+    storage = values.get("resources", {}).get("storage", kept)
+    there = _elsewhere(path.parent, storage, problems) if storage else None
+    text = text if there is None else there
     if text is None:
         names = sorted(found.parent.name for found in root.glob("*/study.json"))
         raise ConfigError([*problems, f"--resume: {unknown('study', given.resume, names)} (in {root})"])
-    received.check(path.parent)
     stored, code, hashed = _stored(path, text, problems)
     received.check_modules(stored)
     if stored.name != path.parent.name:  # it would go on in the folder of its name, perhaps another study's
@@ -190,14 +192,11 @@ def _text(path: Path, problems: list[str]) -> bytes | None:
         raise ConfigError([*problems, f"--resume: {path} cannot be read ({error.strerror})"]) from None
 
 
-def _elsewhere(name: str, values: dict[str, Any], problems: list[str]) -> bytes | None:
-    """study.json of a study that another head left in the shared storage."""
-    resources = values.get("resources", {})
-    if not resources.get("storage"):
-        return None
+def _elsewhere(folder: Path, storage: str, problems: list[str]) -> bytes | None:
+    """study.json of a study that another head left in the shared storage, further than in its folder here."""
     try:
-        place = build(StudySpec, {"name": name, "resources": {"storage": resources["storage"]}}).place
-        return shared.held_there(place)
+        place = build(StudySpec, {"name": folder.name, "resources": {"storage": storage}}).place
+        return shared.further(folder, place)
     except ConfigError as error:
         raise ConfigError(problems + error.problems) from None
 
@@ -227,13 +226,8 @@ def _check_output(study_spec: StudySpec, *, resume: bool) -> None:
         raise ConfigError(
             [*changed, f"study folder {folder} exists already; {same}choose a name (--name {free})"]
         )
-    if study_spec.place and not resume and shared.held_there(study_spec.place) is not None:
-        raise ConfigError(
-            [
-                f"storage: {study_spec.place} holds a study already; nearest valid: go on with it (--resume "
-                f"{study_spec.name}), or choose a name with --name"
-            ]
-        )
+    if not resume:
+        shared.unused(study_spec)
     existing = next(path for path in [folder, *folder.parents] if path.exists())
     why = (
         "is not a folder"

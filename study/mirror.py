@@ -2,7 +2,7 @@
 
     STORAGE/NAME/   the files of the study folder, as they were some seconds ago
     STORAGE/NAME/checkpoints/   the states of running trials: here alone, written and read by their nodes
-    STORAGE/NAME/driver.json    who writes here
+    STORAGE/NAME/driver.json    who writes here (study/claim.py)
 
 The books are written on the driver's own disk, where every line is safe before the next thing happens. A
 thread carries them over. Files go in an order in which whatever a lost head has left is a study: what was
@@ -13,11 +13,6 @@ arrived, so that a trial whose end was lost with the head ends again from its la
 from __future__ import annotations
 
 import contextlib
-import errno
-import json
-import os
-import secrets
-import socket
 import sqlite3
 import threading
 import time
@@ -25,21 +20,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from study import storage
+from study.claim import Claim, TakenError
 from study.publish import sqlite_copy
 from trainables.errors import ConfigError
 
 LOGS = ("asked.jsonl", "epochs.jsonl", "trials.jsonl")  # in the order in which they are carried over
 REST = 10  # between two passes at least this many times as long as one took
-BEAT_S = 5.0  # between two signs of life of a driver
 SOME = 5  # the database is carried over after so many ended trials: the log has the same, and earlier
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 15.0  # while the storage is gone
-
-
-class TakenError(PermissionError):
-    """Another driver has taken the study over."""
-
-    def __init__(self, who: str) -> None:
-        super().__init__(errno.EACCES, who)
 
 
 def relation(here: bytes, there: bytes) -> str:
@@ -93,22 +81,15 @@ def fetch(folder: Path, place: str) -> None:
 
 
 class Mirror:
-    """Keeps ``place`` a copy of ``folder`` while it is entered.
+    """Keeps the claimed place a copy of ``folder`` while it is entered.
 
     ``tell`` gets a line when the storage goes and when it comes back.
-
-    ``taken``: another driver has taken the study over; this one must not write any more.
     """
 
-    def __init__(self, folder: Path, place: str, tell: Callable[[str], None], beat_s: float = BEAT_S) -> None:
-        self.folder, self.place, self.tell, self.beat_s = folder, place, tell, beat_s
+    def __init__(self, folder: Path, claim: Claim, tell: Callable[[str], None]) -> None:
+        self.folder, self.claim, self.tell = folder, claim, tell
+        self.place = claim.place
         self.problem: str | None = None
-        self.taken: str | None = None
-        self._driver = {
-            "driver": f"process {os.getpid()} on {socket.gethostname()}",
-            "key": secrets.token_hex(8),
-        }
-        self._beats = 0
         self._there: dict[str, tuple[int, int]] = {}  # size and time of what has been carried over
         self._unwanted: list[str] = []  # states of trials that have ended
         self._ended = 0  # trials in the last copy of the database
@@ -117,31 +98,11 @@ class Mirror:
         self._thread = threading.Thread(target=self._keep, daemon=True)
 
     def __enter__(self) -> Mirror:
-        """ConfigError where another driver lives: its sign of life changes. No clock is compared."""
-        seen = self._owner()
-        if seen is not None and not seen.get("over"):
-            limit = time.monotonic() + 3 * self.beat_s
-            while time.monotonic() < limit:
-                time.sleep(self.beat_s / 10)
-                now = self._owner()
-                if now is None or now.get("over"):
-                    break
-                if now != seen:
-                    raise ConfigError(
-                        [f"storage: {self.place} is in use by {now.get('driver')}; wait for it, or end it"]
-                    )
-        self._beat()
         self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._wake.set()
-        if self._thread.is_alive():
-            self._thread.join()
-        if not self.taken:
-            with contextlib.suppress(OSError):
-                self._beat(over=True)
+        self._stop()
 
     def changed(self) -> None:
         """Something was filed. Takes no time."""
@@ -154,24 +115,23 @@ class Mirror:
 
     def finish(self, limit_s: float = storage.PATIENCE_S) -> bool:
         """Carry everything over, and wait for the storage if need be; whether that was possible."""
-        self._over.set()
-        self._wake.set()
-        if self._thread.is_alive():
-            self._thread.join()
+        self._stop()
         try:
             storage.patiently(lambda: self.carry(whole=True), limit_s, self.tell)
             self.problem = None
         except OSError as error:
             self.problem = storage.why(error)
-        return self.problem is None and self.taken is None
+        return self.problem is None and self.claim.taken is None
 
     def carry(self, *, whole: bool = False) -> None:
         """One pass. ``whole``: the database too, whatever its age."""
-        self._guard()
+        self.claim.guard()
         with self._lock:
             unwanted, self._unwanted = self._unwanted, []
         try:
-            # Read backwards, written forwards: no end arrives without its rows, no row without its question.
+            # Read backwards, written forwards: no end arrives without its rows, no row without its question,
+            # and study.json does not call complete what has not arrived.
+            described = self._unseen("study.json")
             read = [(name, self._unseen(name)) for name in reversed(LOGS)]
             for name, found in reversed(read):
                 if found is not None:
@@ -180,13 +140,16 @@ class Mirror:
                 found = self._unseen(name)
                 if found is not None:
                     self._put(name, found[1], found[0])
+            if described is not None:
+                self._put("study.json", described[1], described[0])
             ended = (self.folder / "trials.jsonl").read_bytes().count(b"\n")
             if (self.folder / "optuna.db").is_file() and (whole or ended >= self._ended + SOME):
                 with contextlib.suppress(sqlite3.Error):  # another program holds it: with a later trial
-                    storage.write(
-                        storage.join(self.place, "optuna.db"), sqlite_copy(self.folder / "optuna.db")
-                    )
+                    copy = sqlite_copy(self.folder / "optuna.db")
+                    self.claim.guard()
+                    storage.write(storage.join(self.place, "optuna.db"), copy)
                     self._ended = ended
+            self.claim.guard()
             while unwanted:
                 storage.remove(unwanted[-1])
                 unwanted.pop()
@@ -196,17 +159,24 @@ class Mirror:
 
     # ---
 
+    def _stop(self) -> None:
+        self._over.set()
+        self._wake.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
     def _keep(self) -> None:
         pause, gone_at = FIRST_PAUSE_S, 0.0
         not_before = 0.0
-        while not self._over.is_set() and not self.taken:
+        while not self._over.is_set():
             started = time.monotonic()
             try:
                 if self._wake.is_set() and started >= not_before:
                     self._wake.clear()
                     self.carry()
                     not_before = time.monotonic() + REST * (time.monotonic() - started)
-                self._beat()
+                else:
+                    self.claim.guard()  # whether it answers
             except TakenError:
                 break
             except OSError as error:
@@ -227,11 +197,11 @@ class Mirror:
             if self._wake.is_set():
                 self._over.wait(max(0.05, not_before - time.monotonic()))
             else:
-                self._wake.wait(self.beat_s)
+                self._wake.wait(self.claim.beat_s)
 
     def _others(self) -> Iterator[str]:
         """Files that are replaced as a whole."""
-        yield from ("study.json", "report.html")
+        yield "report.html"
         for path in sorted((self.folder / "models").glob("*")):
             if path.suffix in (".pt", ".json"):
                 yield f"models/{path.name}"
@@ -247,25 +217,6 @@ class Mirror:
         return None
 
     def _put(self, name: str, data: bytes, state: tuple[int, int]) -> None:
+        self.claim.guard()  # a pass may have hung for minutes in a mount that was away
         storage.write(storage.join(self.place, *name.split("/")), data)
         self._there[name] = state
-
-    def _owner(self) -> dict[str, str] | None:
-        try:
-            found = json.loads(storage.read(storage.join(self.place, "driver.json")))
-        except (FileNotFoundError, ValueError):
-            return None
-        return found if isinstance(found, dict) else None
-
-    def _guard(self) -> None:
-        """OSError where another driver has taken over, which ends all writing here."""
-        owner = self._owner() if self._beats else None
-        if owner is not None and owner.get("key") != self._driver["key"]:
-            self.taken = f"{owner.get('driver')} has taken the study over"
-            raise TakenError(self.taken)
-
-    def _beat(self, *, over: bool = False) -> None:
-        self._guard()
-        self._beats += 1
-        sign = {**self._driver, "beat": self._beats, "over": over}
-        storage.write(storage.join(self.place, "driver.json"), json.dumps(sign).encode())

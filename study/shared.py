@@ -1,4 +1,4 @@
-"""How one launch uses the shared storage: fetches a lost head's study, checks the nodes, keeps the copy."""
+"""How one launch uses the shared storage: claim, a lost head's study, every node, the copy."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from study import storage
-from study.mirror import Mirror, TakenError, fetch, newer
+from study.claim import Claim, TakenError
+from study.mirror import Mirror, fetch, newer
 from study.mounts import networked
 from study.resources import Node
 from study.spec import StudySpec
@@ -34,16 +35,30 @@ def held_there(place: str) -> bytes | None:
         raise ConfigError([_unreachable(place, error)]) from None
 
 
-def bring(spec: StudySpec, tell: Tell) -> None:
-    """Before a study goes on: its folder becomes what the storage has, if that is newer or all there is."""
-    if not spec.place or held_there(spec.place) is None:
-        return
+def further(folder: Path, place: str) -> bytes | None:
+    """study.json of the storage, where a study goes on from there rather than from ``folder``; else None.
+
+    A glance at what others may be writing: ``Shared.bring`` decides. ConfigError: no answer, and ``folder``
+    holds no study.
+    """
     try:
-        if newer(spec.folder, spec.place):
-            fetch(spec.folder, spec.place)
-            tell(f"{spec.name} goes on from {spec.place}")
-    except OSError as error:
-        raise ConfigError([_unreachable(spec.place, error)]) from None
+        there = held_there(place) if place else None
+        return there if there is not None and newer(folder, place) else None
+    except (ConfigError, OSError):
+        if (folder / "study.json").is_file():
+            return None
+        raise
+
+
+def unused(spec: StudySpec) -> None:
+    """ConfigError where the storage holds a study of the name."""
+    if spec.place and held_there(spec.place) is not None:
+        raise ConfigError(
+            [
+                f"storage: {spec.place} holds a study already; nearest valid: go on with it (--resume "
+                f"{spec.name}), or choose a name with --name"
+            ]
+        )
 
 
 def seen_by_all(spec: StudySpec, nodes: Sequence[Node]) -> None:
@@ -73,41 +88,64 @@ def seen_by_all(spec: StudySpec, nodes: Sequence[Node]) -> None:
 
 
 class Shared:
-    """The storage of a running study. ``tune``: a folder for Tune's own files.
+    """The storage of one launch. ``tune``: a folder for Tune's own files.
 
     They lie in the study folder, but not where that comes over a network: an outage would end the study.
+    ``stack`` is left when the copy is finished, and the storage is let go.
     """
 
     def __init__(self, spec: StudySpec, stack: ExitStack, tell: Tell) -> None:
-        self.spec, self.tell = spec, tell
+        self.spec, self.stack, self.tell = spec, stack, tell
         self.remote = networked(spec.folder)
+        self.claim: Claim | None = None
         self.mirror: Mirror | None = None
         self.tune = spec.folder
-        if self.remote:
-            self.tune = Path(
-                stack.enter_context(tempfile.TemporaryDirectory(prefix="tune-", ignore_cleanup_errors=True))
-            )
+
+    def hold(self) -> None:
+        """From here on nobody else writes there. ConfigError: another driver does, or it cannot be used."""
+        if not self.spec.place:
+            return
+        try:
+            self.claim = self.stack.enter_context(Claim(self.spec.place))
+        except OSError as error:
+            raise ConfigError([_unreachable(self.spec.place, error)]) from None
+
+    def bring(self) -> None:
+        """Before a study goes on: its folder becomes what the storage has, if that is newer or all there is.
+
+        Both are held by then: what another driver still files would be missing here, and be written over.
+        """
+        place = self.spec.place
+        if not place or held_there(place) is None:
+            return
+        try:
+            if newer(self.spec.folder, place):
+                fetch(self.spec.folder, place)
+                self.tell(f"{self.spec.name} goes on from {place}")
+        except OSError as error:
+            raise ConfigError([_unreachable(place, error)]) from None
 
     def checkpoints(self) -> str | None:
         """Where the states of trials lie; None: in the study folder."""
-        if not self.spec.place:
+        if self.claim is None:
             return None
-        location = storage.join(self.spec.place, "checkpoints")
-        storage.make_folder(location)
-        storage.make_folder(storage.join(self.spec.place, "models"))
-        return location
+        self.claim.folder("models")
+        return self.claim.folder("checkpoints")
 
-    def attach(self, store: Store, stack: ExitStack) -> None:
+    def attach(self, store: Store) -> None:
         """Let the store's writes wait for a mount that is gone, and be copied."""
+        if self.remote:
+            elsewhere = tempfile.TemporaryDirectory(prefix="tune-", ignore_cleanup_errors=True)
+            self.tune = Path(self.stack.enter_context(elsewhere))
         store.patiently = self._patiently
-        if self.spec.place:
-            self.mirror = stack.enter_context(Mirror(self.spec.folder, self.spec.place, self.tell))
+        if self.claim:
+            self.mirror = self.stack.enter_context(Mirror(self.spec.folder, self.claim, self.tell))
             store.changed = self.mirror.changed
             store.remove = self.mirror.discard
 
     def _patiently(self, write: Callable[[], None]) -> None:
-        if self.mirror and self.mirror.taken:
-            raise TakenError(self.mirror.taken)
+        if self.claim and self.claim.taken:
+            raise TakenError(self.claim.taken)
         if self.remote:
             storage.watched(lambda: storage.patiently(write, tell=self.tell), self.tell)
         else:
@@ -117,7 +155,8 @@ class Shared:
         """Bring the copy up to date; None, or what is missing there."""
         if self.mirror is None or self.mirror.finish(storage.PATIENCE_S if complete else SHORT_S):
             return None
-        return f"the copy in {self.spec.place} is behind ({self.mirror.taken or self.mirror.problem})"
+        why = self.mirror.claim.taken or self.mirror.problem
+        return f"the copy in {self.spec.place} is behind ({why})"
 
 
 def _unreachable(place: str, error: OSError) -> str:
