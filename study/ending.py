@@ -72,6 +72,8 @@ def conclude(
         again += f" --output {shlex.quote(spec.resources.output)}"
     if spec.place:
         again += f" --storage {shlex.quote(storage.absolute(spec.resources.storage))}"
+    if spec.resources.optuna_storage:  # a spec takes none with a password in it
+        again += f" --optuna-storage {shlex.quote(spec.resources.optuna_storage)}"
     if isinstance(recorder.broken, HeadLostError):
         if report is not None and report.wait() == 0:
             say(f"report: {spec.folder / 'report.html'}")

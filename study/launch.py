@@ -9,23 +9,21 @@ import json
 import os
 import shlex
 import sys
-from pathlib import Path
 from typing import Any
 
 import yaml
 from rich.console import Console
 
-from study import cluster, identity, joining, postgres, received, shared, spec, supervise
+from study import cluster, identity, joining, postgres, resumed, shared, spec, supervise
 from study.agenda import Agenda
 from study.conduct import conduct
 from study.ending import INTERRUPTED
 from study.remote import commands as remote
 from study.search import Search
-from study.space import space_hash
 from study.spec import StudySpec
 from trainables import flags
 from trainables.config import build
-from trainables.errors import ConfigError, unknown
+from trainables.errors import ConfigError
 from trainables.machine import resolve_device
 
 
@@ -86,7 +84,7 @@ def main(argv: list[str]) -> int:
             elsewhere = functools.partial(_resolved, given, values, problems, here=False)
             return remote.run(given, values, address, argv, console, elsewhere)
         if given.resume is not None:
-            study_spec = _resumed(given, values, problems)
+            study_spec = resumed.spec_of(given, values, problems)
         else:
             study_spec = _resolved(given, values, problems)
         if given.dry_run:
@@ -129,87 +127,6 @@ def _resolved(
     return result
 
 
-def _resumed(given: argparse.Namespace, values: dict[str, Any], problems: list[str]) -> StudySpec:
-    """The spec of a study that exists. Budget and resources may change, the budget upwards; nothing else."""
-    problems = list(problems)
-    output = values.get("resources", {}).get("output", spec.Resources().output)
-    root = Path(output).expanduser().absolute()
-    path = root / given.resume / "study.json"
-    text = _text(path, problems)
-    if text is None:
-        text = _elsewhere(given.resume, values, problems)
-    if text is None:
-        names = sorted(found.parent.name for found in root.glob("*/study.json"))
-        raise ConfigError([*problems, f"--resume: {unknown('study', given.resume, names)} (in {root})"])
-    received.check(path.parent)
-    stored, code, hashed = _stored(path, text, problems)
-    received.check_modules(stored)
-    if stored.name != path.parent.name:  # it would go on in the folder of its name, perhaps another study's
-        moved = f"--resume: {path.parent} holds {stored.name!r}; nearest valid: name the folder so again"
-        raise ConfigError([*problems, moved])
-    place = {"name": stored.name, "resources": {"output": str(root)}}
-    try:
-        if given.preset or given.spec:
-            fresh = spec.layered(given.preset, given.spec, values)
-            result = build(StudySpec, flags.merge(fresh, place))
-        else:
-            result = build(StudySpec, flags.merge(stored.model_dump(), flags.merge(values, place)))
-    except ConfigError as error:
-        raise ConfigError(problems + error.problems) from None
-    changed = identity.differences(stored, result)
-    if values.get("name", stored.name) != stored.name:
-        changed.append(f"name: the study has {stored.name!r}, given {values['name']!r}")
-    if changed:
-        problems += [
-            *changed,
-            f"--resume {stored.name}: nearest valid: without these, or another --name",
-        ]
-    for name in ("trials", "confirm", "confirm_at_most"):
-        least, wanted = getattr(stored.search, name), getattr(result.search, name)
-        if wanted < least:
-            flag = name.replace("_", "-")
-            problems.append(f"--{flag}: got {wanted}, a budget can only grow; nearest valid: {least}")
-    other = identity.other_code(code)
-    if stored.space.function and hashed != space_hash(stored.space):
-        other.append(f"space.function: {stored.space.function} has changed since the study began")
-    if other and not given.other_code:
-        problems += [*other, "code: results may differ; go on nonetheless with --other-code"]
-    if problems:
-        raise ConfigError(problems)
-    return result
-
-
-def _text(path: Path, problems: list[str]) -> bytes | None:
-    """What a file holds; None where there is none."""
-    try:
-        return path.read_bytes()
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except OSError as error:  # its storage is away
-        raise ConfigError([*problems, f"--resume: {path} cannot be read ({error.strerror})"]) from None
-
-
-def _elsewhere(name: str, values: dict[str, Any], problems: list[str]) -> bytes | None:
-    """study.json of a study that another head left in the shared storage."""
-    resources = values.get("resources", {})
-    if not resources.get("storage"):
-        return None
-    try:
-        place = build(StudySpec, {"name": name, "resources": {"storage": resources["storage"]}}).place
-        return shared.held_there(place)
-    except ConfigError as error:
-        raise ConfigError(problems + error.problems) from None
-
-
-def _stored(path: Path, text: bytes, problems: list[str]) -> tuple[StudySpec, dict[str, str], str]:
-    """The spec in the text of a study.json, what it was computed with, and the hash of its space."""
-    try:
-        study = json.loads(text)
-        return build(StudySpec, study["spec"]), dict(study.get("code", {})), str(study.get("space_hash"))
-    except (ValueError, KeyError, TypeError) as error:
-        raise ConfigError([*problems, f"--resume: {path} is damaged, it holds no study: {error}"]) from None
-
-
 def _check_output(study_spec: StudySpec, *, resume: bool) -> None:
     """ConfigError where the study folder exists already, or where none can be made."""
     folder = study_spec.folder
@@ -221,7 +138,7 @@ def _check_output(study_spec: StudySpec, *, resume: bool) -> None:
         with contextlib.suppress(ConfigError):  # a damaged one
             if begun:
                 path = folder / "study.json"
-                changed = identity.differences(_stored(path, path.read_bytes(), [])[0], study_spec)
+                changed = identity.differences(resumed.stored(path, path.read_bytes(), [])[0], study_spec)
         same = f"go on with it (--resume {study_spec.name}) or " if begun and not changed else ""
         raise ConfigError(
             [*changed, f"study folder {folder} exists already; {same}choose a name (--name {free})"]
