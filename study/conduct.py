@@ -16,7 +16,7 @@ from rich.console import Console
 
 from study import beginning, cluster, ending, live, shared
 from study.agenda import Agenda
-from study.console import Display
+from study.console import Display, say
 from study.nodes import headwatch
 from study.record import Recorder
 from study.resources import Share
@@ -38,7 +38,7 @@ def conduct(spec: StudySpec, address: str | None, command: str, console: Console
     started = time.perf_counter()
 
     def tell(text: str) -> None:
-        console.print(text, style="yellow", highlight=False, soft_wrap=True)
+        say(console, text, "yellow")
 
     with ExitStack() as outer:
         with ThreadPoolExecutor(1) as beside, ExitStack() as stack:

@@ -17,6 +17,7 @@ from rich.console import Console
 from study import cluster, identity, joining, postgres, resumed, shared, spec, supervise
 from study.agenda import Agenda
 from study.conduct import conduct
+from study.console import say
 from study.ending import INTERRUPTED
 from study.remote import commands as remote
 from study.search import Search
@@ -170,16 +171,14 @@ def _check_output(study_spec: StudySpec, *, resume: bool) -> None:
 
 def _dry_run(study_spec: StudySpec, console: Console) -> None:
     """Print what would run. The suggestions come from a search in memory and are the real first ones."""
-    console.print(
-        yaml.safe_dump(json.loads(study_spec.model_dump_json()), sort_keys=False), end="", highlight=False
-    )
+    text = yaml.safe_dump(json.loads(study_spec.model_dump_json()), sort_keys=False)
+    say(console, text.removesuffix("\n"))
     agenda = Agenda(study_spec, Search(study_spec, None), [], [])
     total = agenda.planned()
-    console.print(
+    say(
+        console,
         f"\n{total['search']} searched trials, {total['reference']} reference arms and at most "
         f"{total['confirm']} confirmation runs; the first ones:",
-        highlight=False,
-        soft_wrap=True,
     )
     for _ in range(total["reference"] + min(4, total["search"])):
         suggestion = agenda.next()
@@ -189,7 +188,7 @@ def _dry_run(study_spec: StudySpec, console: Console) -> None:
                 f"{key} {value:.4g}" if isinstance(value, float) else f"{key} {value}"
                 for key, value in suggestion.params.items()
             )
-            console.print(f"  #{suggestion.number:<3} {label:<12} {point}", highlight=False, soft_wrap=True)
+            say(console, f"  #{suggestion.number:<3} {label:<12} {point}")
     agenda.close()
 
 

@@ -12,6 +12,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 import pytest
+import yaml
 
 from study import launch
 from study.spec import StudySpec
@@ -224,6 +225,12 @@ class TestDryRun:
             ("#6", "search"),
         ]
         assert contents(Path.cwd()) == {}
+
+    def test_what_a_spec_says_is_printed_as_it_is(self, capsys: pytest.CaptureFixture[str]) -> None:
+        where = f"{'long/' * 20}[/data] [bold]"
+        assert launch.main(["--dry-run", "--data-dir", where, "--output", "out"]) == 0
+        printed = capsys.readouterr().out.partition("\n\n")[0]
+        assert yaml.safe_load(printed)["train"]["data_dir"] == where
 
     def test_bad_values_are_refused_all_the_same(self, capsys: pytest.CaptureFixture[str]) -> None:
         (line,) = refused(["--dry-run", "--epochs", "0"], capsys)
