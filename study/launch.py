@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 from rich.console import Console
 
-from study import cluster, identity, joining, postgres, resumed, shared, spec, supervise
+from study import cluster, identity, joining, postgres, resumed, shared, spec, storage, supervise
 from study.agenda import Agenda
 from study.conduct import conduct
 from study.console import say
@@ -75,10 +75,11 @@ def main(argv: list[str]) -> int:
     study_spec: StudySpec | None = None
     try:
         given, values, problems = flags.parse(parser(), argv)
+        unset = _unset(given)
         address = given.address if given.address is not None else os.environ.get("RAY_ADDRESS") or None
         if given.submit:
             address = None
-        problems += remote.problems(given, address)
+        problems += unset + remote.problems(given, address) + _homeless(given, values, address)
         if remote.wanted(given, address) and not given.dry_run:
             if problems and (given.follow or given.fetch or given.list or given.resume):
                 raise ConfigError(problems)
@@ -113,13 +114,40 @@ def main(argv: list[str]) -> int:
         return INTERRUPTED
 
 
+def _unset(given: argparse.Namespace) -> list[str]:
+    """One line for every flag with an empty word, which is as if it were not there from here on.
+
+    A variable of a script that is not set must not start another study than the one that was meant.
+    """
+    found = [
+        name for name in ("preset", "spec", "resume", "submit", "follow", "fetch") if vars(given)[name] == ""
+    ]
+    for name in found:
+        setattr(given, name, None)
+    return [f"--{name}: got '', must not be empty; nearest valid: leave --{name} out" for name in found]
+
+
+def _homeless(given: argparse.Namespace, values: dict[str, Any], address: str | None) -> list[str]:
+    """What is wrong with folders of this machine in a command that reads no spec."""
+    found = []
+    here = not given.submit and address is None
+    if given.fetch or (here and (given.follow or given.list)):
+        found += spec.homeless({"resources": values.get("resources", {})})
+    if here and given.follow and storage.homeless(given.follow):
+        found.append(spec.no_home("--follow", given.follow))
+    return found
+
+
 def _resolved(
     given: argparse.Namespace, values: dict[str, Any], problems: list[str], *, here: bool = True
 ) -> StudySpec:
     """The spec from preset, file and flags, or all that is wrong with them at once."""
     try:
-        result = build(StudySpec, spec.layered(given.preset, given.spec, values))
-        if here:  # a cluster has devices of its own
+        layered = spec.layered(given.preset, given.spec, values)
+        if here:
+            problems = problems + spec.homeless(layered)
+        result = build(StudySpec, layered)
+        if here:  # a cluster has devices and users of its own
             resolve_device(result.train.device)
     except ConfigError as error:
         raise ConfigError(problems + error.problems) from None

@@ -24,13 +24,15 @@ def spec_of(given: argparse.Namespace, values: dict[str, Any], problems: list[st
     with all that is wrong.
     """
     problems = list(problems)
-    layered = bool(given.preset or given.spec)
+    layered = given.preset is not None or given.spec is not None
     try:
         fresh = spec.layered(given.preset, given.spec, values) if layered else values
     except ConfigError as error:
         raise ConfigError(problems + error.problems) from None
     named = fresh.get("resources")
     named = named if isinstance(named, dict) else {}  # else not a spec: said below
+    if lost := spec.homeless({"resources": named}):
+        raise ConfigError(problems + lost)
     root = Path(str(named.get("output") or spec.Resources().output)).expanduser().absolute()
     path = root / given.resume / "study.json"
     text = _text(path, problems)
@@ -48,6 +50,7 @@ def spec_of(given: argparse.Namespace, values: dict[str, Any], problems: list[st
     problems += _unsaid(before, named)
     place = {"name": before.name, "resources": {"output": str(root)}}
     base = fresh if layered else flags.merge(before.model_dump(), values)
+    problems += spec.homeless(base)
     try:
         result = build(StudySpec, flags.merge(base, place))
     except ConfigError as error:
@@ -96,7 +99,7 @@ def _unsaid(before: StudySpec, named: Mapping[str, Any]) -> list[str]:
         if not place or key in named:
             continue
         flag = f"--{key.replace('_', '-')}"
-        there = storage.absolute(place) if key == "storage" else place
+        there = storage.absolute(place) if key == "storage" and not storage.homeless(place) else place
         again = f"{flag} {shlex.quote(there)}, or " if there.isprintable() else ""
         found.append(
             f"resources.{key}: study.json names {place!r}; a study folder alone decides nothing outside it: "

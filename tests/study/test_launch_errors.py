@@ -80,6 +80,17 @@ def test_one_bad_flag(argv: list[str], part: str, capsys: pytest.CaptureFixture[
     assert part in line
 
 
+@pytest.mark.parametrize("flag", ["preset", "spec", "resume", "submit", "follow", "fetch"])
+def test_a_variable_that_is_not_set_starts_no_other_study(
+    flag: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    expected = f"error: --{flag}: got '', must not be empty; nearest valid: leave --{flag} out"
+    for more in ([], ["--list"], ["--dry-run"]):
+        assert refused([f"--{flag}=", *more], capsys) == [expected]
+    lines = refused([f"--{flag}", "", "--epochs", "0", "--trails", "5"], capsys)
+    assert [expected in lines, len(lines)] == [True, 3]
+
+
 @pytest.mark.parametrize(
     ("content", "part"),
     [
