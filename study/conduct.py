@@ -155,4 +155,6 @@ def _writing(spec: StudySpec) -> Iterator[None]:
         yield
     except OSError as error:
         why = f"{spec.folder} cannot be written ({error.strerror})"
-        raise ConfigError([f"{why}; make room and try again, or choose another --output"]) from None
+        begun = (spec.folder / "study.json").is_file()
+        again = f"go on with it (--resume {spec.name})" if begun else "try again"
+        raise ConfigError([f"{why}; make room and {again}, or choose another --output"]) from None

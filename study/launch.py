@@ -22,6 +22,7 @@ from study.ending import INTERRUPTED
 from study.remote import commands as remote
 from study.search import Search
 from study.spec import StudySpec
+from study.store import unbegun
 from trainables import flags
 from trainables.config import build
 from trainables.errors import ConfigError
@@ -159,7 +160,7 @@ def _resolved(
 def _check_output(study_spec: StudySpec, *, resume: bool) -> None:
     """ConfigError where the study folder exists already, or where none can be made."""
     folder = study_spec.folder
-    if folder.exists() and not resume:
+    if folder.exists() and not resume and not unbegun(folder):
         taken = {path.name for path in folder.parent.iterdir()}
         free = next(name for n in range(2, 1_000_000) if (name := f"{study_spec.name}-{n}") not in taken)
         changed = []
@@ -187,7 +188,7 @@ def _check_output(study_spec: StudySpec, *, resume: bool) -> None:
         if os.access(existing, os.W_OK)
         else "is not writable"
     )
-    if why and folder.exists():
+    if why and resume and folder.exists():
         raise ConfigError(
             [f"--resume: {folder} {why}; make it so, or copy the study elsewhere and name that with --output"]
         )
