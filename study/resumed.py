@@ -49,10 +49,10 @@ def spec_of(given: argparse.Namespace, values: dict[str, Any], problems: list[st
         raise ConfigError([*problems, moved])
     problems += _unsaid(before, named)
     place = {"name": before.name, "resources": {"output": str(root)}}
-    base = fresh if layered else flags.merge(before.model_dump(), values)
-    problems += spec.homeless(base)
+    merged = flags.merge(fresh if layered else flags.merge(before.model_dump(), values), place)
+    problems += spec.homeless(merged)
     try:
-        result = build(StudySpec, flags.merge(base, place))
+        result = build(StudySpec, merged)
     except ConfigError as error:
         raise ConfigError(problems + error.problems) from None
     changed = identity.differences(before, result)
@@ -102,8 +102,8 @@ def _unsaid(before: StudySpec, named: Mapping[str, Any]) -> list[str]:
         there = storage.absolute(place) if key == "storage" and not storage.homeless(place) else place
         again = f"{flag} {shlex.quote(there)}, or " if there.isprintable() else ""
         found.append(
-            f"resources.{key}: study.json names {place!r}; a study folder alone decides nothing outside it: "
-            f"say it again; nearest valid: {again}{flag} '' to go on without"
+            f"resources.{key}: study.json names {place!r}; a study folder decides nothing outside itself, "
+            f"so say it here; nearest valid: {again}{flag} '' to go on without"
         )
     return found
 

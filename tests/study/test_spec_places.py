@@ -108,6 +108,7 @@ class TestNoHome:
     def test_of_a_study_that_somebody_sent(self, capsys: pytest.CaptureFixture[str]) -> None:
         stored = StudySpec().model_dump(mode="json")
         stored["train"]["data_dir"] = stored["resources"]["storage"] = "~nosuch/x"
+        stored["resources"]["output"] = "~sender/studies"  # where it was, which is of no concern here
         Path("studies/digits").mkdir(parents=True)
         study = {"spec": stored, "code": identity.code()}
         Path("studies/digits/study.json").write_text(json.dumps(study))
