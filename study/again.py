@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import Any
 
 from study import cluster, identity, launch, shared, spec
 from study.spec import StudySpec
@@ -38,17 +37,7 @@ def arguments(argv: list[str]) -> list[str] | None:
     same = not identity.differences(stored, wanted) and not _grown(stored, wanted)
     if over and same and _arrived(wanted.place, text):
         return None
-    return ["--resume", wanted.name, *_places(wanted, values.get("resources", {})), *argv]
-
-
-def _places(wanted: StudySpec, said: dict[str, Any]) -> list[str]:
-    """Flags for the places that a spec file names: ``--resume`` takes them from flags alone."""
-    result, usual = [], spec.Resources()
-    for name in ("output", "storage"):
-        place = getattr(wanted.resources, name)
-        if name not in said and place != getattr(usual, name):
-            result += [f"--{name}", place]
-    return result
+    return ["--resume", wanted.name, *argv]
 
 
 def _arrived(place: str, text: bytes) -> bool:

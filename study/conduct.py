@@ -16,7 +16,7 @@ from rich.console import Console
 
 from study import beginning, cluster, ending, live, shared
 from study.agenda import Agenda
-from study.console import Display
+from study.console import Display, say
 from study.nodes import headwatch
 from study.record import Recorder
 from study.resources import Node, Share
@@ -38,7 +38,7 @@ def conduct(spec: StudySpec, address: str | None, command: str, console: Console
     started = time.perf_counter()
 
     def tell(text: str) -> None:
-        console.print(text, style="yellow", highlight=False, soft_wrap=True)
+        say(console, text, "yellow")
 
     with ExitStack() as outer:
         place = shared.Shared(spec, outer, tell)
@@ -168,4 +168,6 @@ def _writing(spec: StudySpec) -> Iterator[None]:
         yield
     except OSError as error:
         why = f"{spec.folder} cannot be written ({error.strerror})"
-        raise ConfigError([f"{why}; make room and try again, or choose another --output"]) from None
+        begun = (spec.folder / "study.json").is_file()
+        again = f"go on with it (--resume {spec.name})" if begun else "try again"
+        raise ConfigError([f"{why}; make room and {again}, or choose another --output"]) from None

@@ -16,8 +16,20 @@ from rich.text import Text
 from study import confirm
 from study.outcome import Line, Outcome, feasible
 from study.spec import StudySpec
+from study.words import plain
 
 TARGET_SPARSITY = 0.9  # the display's headline: best accuracy at this sparsity or above
+
+
+def say(console: Console, text: str | Text, style: str | None = None) -> None:
+    """Print a text as it is, whatever the width.
+
+    Errors and paths are other people's: to rich ``[x]`` is markup and ``:x:`` a picture, and a terminal obeys
+    more than that.
+    """
+    if isinstance(text, str):
+        text = Text(plain(text))
+    console.print(text, style=style, highlight=False, soft_wrap=True)
 
 
 class Books(Protocol):
@@ -68,8 +80,7 @@ class Display:
         self.planned = sum(self.recorder.agenda.planned().values())
         if not self.console.is_terminal:
             for count, line in enumerate(ended[self._printed :], self._printed + 1):
-                text = f"{count:>4}/{self.planned}  {describe(line)}"  # no markup: errors have brackets
-                self.console.print(text, highlight=False, soft_wrap=True, markup=False)
+                say(self.console, f"{count:>4}/{self.planned}  {describe(line)}")
         self._printed = len(ended)
 
     def counts(self) -> dict[str, int]:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import shlex
 import subprocess
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
 from study import harvest, live, storage
 from study.claim import TakenError
-from study.console import describe, headline
+from study.console import describe, headline, say
 from study.nodes.headwatch import HeadLostError
 from study.record import Recorder
 from study.spec import StudySpec
@@ -31,7 +30,7 @@ def file(
     store = recorder.store
     problem = harvest.front(recorder) if recorder.finished else None  # the test part waits for the end
     if problem:
-        console.print(problem, style="yellow", highlight=False, soft_wrap=True)
+        say(console, problem, "yellow")
     earlier = earlier or {"startup_s": 0.0, "search_s": 0.0}
     store.update(
         state="complete" if recorder.finished else "interrupted",
@@ -58,31 +57,30 @@ def conclude(
 ) -> int:
     """Say the last words; returns the exit status."""
 
-    def say(text: Any) -> None:
-        console.print(text, highlight=False, soft_wrap=True)
-
     published = recorder.agenda.search.published
     if published is not None and published.problem:
-        say(published.problem)
+        say(console, published.problem)
     for line in recorder.ended:
         if line["state"] == "FAIL":
-            say(f"failed  {describe(line)}")
+            say(console, f"failed  {describe(line)}")
     again = f"python -m study.launch --resume {spec.name}"
     if spec.folder.parent != Path("studies").absolute():
         again += f" --output {shlex.quote(spec.resources.output)}"
     if spec.place:
         again += f" --storage {shlex.quote(storage.absolute(spec.resources.storage))}"
+    if spec.resources.optuna_storage:  # a spec takes none with a password in it
+        again += f" --optuna-storage {shlex.quote(spec.resources.optuna_storage)}"
     if isinstance(recorder.broken, HeadLostError):
         if report is not None and report.wait() == 0:
-            say(f"report: {spec.folder / 'report.html'}")
-        say(f"{recorder.broken}; what is filed is safe. Go on with: {again}")
+            say(console, f"report: {spec.folder / 'report.html'}")
+        say(console, f"{recorder.broken}; what is filed is safe. Go on with: {again}")
         return 1
     if isinstance(recorder.broken, TakenError):
-        say(f"{recorder.broken.strerror}; this launch ends")
+        say(console, f"{recorder.broken.strerror}; this launch ends")
         return 1
     if recorder.broken is not None:
-        say(f"{spec.folder} takes no more ({recorder.broken.strerror}); what is filed is safe")
-        say(f"make room and go on with: {again}")
+        say(console, f"{spec.folder} takes no more ({recorder.broken.strerror}); what is filed is safe")
+        say(console, f"make room and go on with: {again}")
         return 1
     status = 0
     if report is not None:
@@ -90,14 +88,14 @@ def conclude(
             status = report.wait()
         except KeyboardInterrupt:
             report.kill()
-            say(f"interrupted; only the report is missing: python -m analysis.report {spec.folder}")
+            say(console, f"interrupted; only the report is missing: python -m analysis.report {spec.folder}")
             return INTERRUPTED
-        say(headline(recorder.ended, spec))
+        say(console, headline(recorder.ended, spec))
         trials = f"{len(recorder.ended)} trials, folder {spec.folder}"
-        say(f"hypervolume {recorder.outcome.hypervolume:.4f}, {trials}")
+        say(console, f"hypervolume {recorder.outcome.hypervolume:.4f}, {trials}")
     if report is not None and status == 0:
-        say(f"report: {spec.folder / 'report.html'}")
+        say(console, f"report: {spec.folder / 'report.html'}")
     if recorder.finished:
         return 1 if status else 0
-    say(f"interrupted; everything so far is saved. Go on with: {again}")
+    say(console, f"interrupted; everything so far is saved. Go on with: {again}")
     return INTERRUPTED

@@ -9,24 +9,24 @@ import json
 import os
 import shlex
 import sys
-from pathlib import Path
 from typing import Any
 
 import yaml
 from rich.console import Console
 
-from study import cluster, identity, joining, postgres, received, shared, spec, supervise
+from study import cluster, identity, joining, postgres, resumed, shared, spec, storage, supervise
 from study.agenda import Agenda
 from study.conduct import conduct
+from study.console import say
 from study.ending import INTERRUPTED
 from study.remote import commands as remote
 from study.search import Search
-from study.space import space_hash
 from study.spec import StudySpec
+from study.store import unbegun
 from study.words import one_line
 from trainables import flags
 from trainables.config import build
-from trainables.errors import ConfigError, unknown
+from trainables.errors import ConfigError
 from trainables.machine import resolve_device
 
 
@@ -77,17 +77,18 @@ def main(argv: list[str]) -> int:
     study_spec: StudySpec | None = None
     try:
         given, values, problems = flags.parse(parser(), argv)
+        unset = _unset(given)
         address = given.address if given.address is not None else os.environ.get("RAY_ADDRESS") or None
         if given.submit:
             address = None
-        problems += remote.problems(given, address)
+        problems += unset + remote.problems(given, address) + _homeless(given, values, address)
         if remote.wanted(given, address) and not given.dry_run:
             if problems and (given.follow or given.fetch or given.list or given.resume):
                 raise ConfigError(problems)
             elsewhere = functools.partial(_resolved, given, values, problems, here=False)
             return remote.run(given, values, address, argv, console, elsewhere)
         if given.resume is not None:
-            study_spec = _resumed(given, values, problems)
+            study_spec = resumed.spec_of(given, values, problems)
         else:
             study_spec = _resolved(given, values, problems)
         if given.dry_run:
@@ -115,13 +116,40 @@ def main(argv: list[str]) -> int:
         return INTERRUPTED
 
 
+def _unset(given: argparse.Namespace) -> list[str]:
+    """One line for every flag with an empty word, which is as if it were not there from here on.
+
+    A variable of a script that is not set must not start another study than the one that was meant.
+    """
+    found = [
+        name for name in ("preset", "spec", "resume", "submit", "follow", "fetch") if vars(given)[name] == ""
+    ]
+    for name in found:
+        setattr(given, name, None)
+    return [f"--{name}: got '', must not be empty; nearest valid: leave --{name} out" for name in found]
+
+
+def _homeless(given: argparse.Namespace, values: dict[str, Any], address: str | None) -> list[str]:
+    """What is wrong with folders of this machine in a command that reads no spec."""
+    found = []
+    here = not given.submit and address is None
+    if given.fetch or (here and (given.follow or given.list)):
+        found += spec.homeless({"resources": values.get("resources", {})})
+    if here and given.follow and storage.homeless(given.follow):
+        found.append(spec.no_home("--follow", given.follow))
+    return found
+
+
 def _resolved(
     given: argparse.Namespace, values: dict[str, Any], problems: list[str], *, here: bool = True
 ) -> StudySpec:
     """The spec from preset, file and flags, or all that is wrong with them at once."""
     try:
-        result = build(StudySpec, spec.layered(given.preset, given.spec, values))
-        if here:  # a cluster has devices of its own
+        layered = spec.layered(given.preset, given.spec, values)
+        if here:
+            problems = problems + spec.homeless(layered)
+        result = build(StudySpec, layered)
+        if here:  # a cluster has devices and users of its own
             resolve_device(result.train.device)
     except ConfigError as error:
         raise ConfigError(problems + error.problems) from None
@@ -130,90 +158,10 @@ def _resolved(
     return result
 
 
-def _resumed(given: argparse.Namespace, values: dict[str, Any], problems: list[str]) -> StudySpec:
-    """The spec of a study that exists. Budget and resources may change, the budget upwards; nothing else."""
-    problems = list(problems)
-    output = values.get("resources", {}).get("output", spec.Resources().output)
-    root = Path(output).expanduser().absolute()
-    path = root / given.resume / "study.json"
-    text = _text(path, problems)
-    received.check(path.parent)
-    kept = _stored(path, text, problems)[0].resources.storage if text is not None else ""
-    storage = values.get("resources", {}).get("storage", kept)
-    there = _elsewhere(path.parent, storage, problems) if storage else None
-    text = text if there is None else there
-    if text is None:
-        names = sorted(found.parent.name for found in root.glob("*/study.json"))
-        raise ConfigError([*problems, f"--resume: {unknown('study', given.resume, names)} (in {root})"])
-    stored, code, hashed = _stored(path, text, problems)
-    received.check_modules(stored)
-    if stored.name != path.parent.name:  # it would go on in the folder of its name, perhaps another study's
-        moved = f"--resume: {path.parent} holds {stored.name!r}; nearest valid: name the folder so again"
-        raise ConfigError([*problems, moved])
-    place = {"name": stored.name, "resources": {"output": str(root)}}
-    try:
-        if given.preset or given.spec:
-            fresh = spec.layered(given.preset, given.spec, values)
-            result = build(StudySpec, flags.merge(fresh, place))
-        else:
-            result = build(StudySpec, flags.merge(stored.model_dump(), flags.merge(values, place)))
-    except ConfigError as error:
-        raise ConfigError(problems + error.problems) from None
-    changed = identity.differences(stored, result)
-    if values.get("name", stored.name) != stored.name:
-        changed.append(f"name: the study has {stored.name!r}, given {values['name']!r}")
-    if changed:
-        problems += [
-            *changed,
-            f"--resume {stored.name}: nearest valid: without these, or another --name",
-        ]
-    for name in ("trials", "confirm", "confirm_at_most"):
-        least, wanted = getattr(stored.search, name), getattr(result.search, name)
-        if wanted < least:
-            flag = name.replace("_", "-")
-            problems.append(f"--{flag}: got {wanted}, a budget can only grow; nearest valid: {least}")
-    other = identity.other_code(code)
-    if stored.space.function and hashed != space_hash(stored.space):
-        other.append(f"space.function: {stored.space.function} has changed since the study began")
-    if other and not given.other_code:
-        problems += [*other, "code: results may differ; go on nonetheless with --other-code"]
-    if problems:
-        raise ConfigError(problems)
-    return result
-
-
-def _text(path: Path, problems: list[str]) -> bytes | None:
-    """What a file holds; None where there is none."""
-    try:
-        return path.read_bytes()
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except OSError as error:  # its storage is away
-        raise ConfigError([*problems, f"--resume: {path} cannot be read ({error.strerror})"]) from None
-
-
-def _elsewhere(folder: Path, storage: str, problems: list[str]) -> bytes | None:
-    """study.json of a study that another head left in the shared storage, further than in its folder here."""
-    try:
-        place = build(StudySpec, {"name": folder.name, "resources": {"storage": storage}}).place
-        return shared.further(folder, place)
-    except ConfigError as error:
-        raise ConfigError(problems + error.problems) from None
-
-
-def _stored(path: Path, text: bytes, problems: list[str]) -> tuple[StudySpec, dict[str, str], str]:
-    """The spec in the text of a study.json, what it was computed with, and the hash of its space."""
-    try:
-        study = json.loads(text)
-        return build(StudySpec, study["spec"]), dict(study.get("code", {})), str(study.get("space_hash"))
-    except (ValueError, KeyError, TypeError) as error:
-        raise ConfigError([*problems, f"--resume: {path} is damaged, it holds no study: {error}"]) from None
-
-
 def _check_output(study_spec: StudySpec, *, resume: bool) -> None:
     """ConfigError where the study folder exists already, or where none can be made."""
     folder = study_spec.folder
-    if folder.exists() and not resume:
+    if folder.exists() and not resume and not unbegun(folder):
         taken = {path.name for path in folder.parent.iterdir()}
         free = next(name for n in range(2, 1_000_000) if (name := f"{study_spec.name}-{n}") not in taken)
         changed = []
@@ -221,7 +169,7 @@ def _check_output(study_spec: StudySpec, *, resume: bool) -> None:
         with contextlib.suppress(ConfigError):  # a damaged one
             if begun:
                 path = folder / "study.json"
-                changed = identity.differences(_stored(path, path.read_bytes(), [])[0], study_spec)
+                changed = identity.differences(resumed.stored(path, path.read_bytes(), [])[0], study_spec)
         same = f"go on with it (--resume {study_spec.name}) or " if begun and not changed else ""
         raise ConfigError(
             [*changed, f"study folder {folder} exists already; {same}choose a name (--name {free})"]
@@ -236,7 +184,7 @@ def _check_output(study_spec: StudySpec, *, resume: bool) -> None:
         if os.access(existing, os.W_OK)
         else "is not writable"
     )
-    if why and folder.exists():
+    if why and resume and folder.exists():
         raise ConfigError(
             [f"--resume: {folder} {why}; make it so, or copy the study elsewhere and name that with --output"]
         )
@@ -248,16 +196,14 @@ def _check_output(study_spec: StudySpec, *, resume: bool) -> None:
 
 def _dry_run(study_spec: StudySpec, console: Console) -> None:
     """Print what would run. The suggestions come from a search in memory and are the real first ones."""
-    console.print(
-        yaml.safe_dump(json.loads(study_spec.model_dump_json()), sort_keys=False), end="", highlight=False
-    )
+    text = yaml.safe_dump(json.loads(study_spec.model_dump_json()), sort_keys=False)
+    say(console, text.removesuffix("\n"))
     agenda = Agenda(study_spec, Search(study_spec, None), [], [])
     total = agenda.planned()
-    console.print(
+    say(
+        console,
         f"\n{total['search']} searched trials, {total['reference']} reference arms and at most "
         f"{total['confirm']} confirmation runs; the first ones:",
-        highlight=False,
-        soft_wrap=True,
     )
     for _ in range(total["reference"] + min(4, total["search"])):
         suggestion = agenda.next()
@@ -267,7 +213,7 @@ def _dry_run(study_spec: StudySpec, console: Console) -> None:
                 f"{key} {value:.4g}" if isinstance(value, float) else f"{key} {value}"
                 for key, value in suggestion.params.items()
             )
-            console.print(f"  #{suggestion.number:<3} {label:<12} {point}", highlight=False, soft_wrap=True)
+            say(console, f"  #{suggestion.number:<3} {label:<12} {point}")
     agenda.close()
 
 

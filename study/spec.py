@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, Self
@@ -24,6 +25,7 @@ PRESETS = Path(__file__).with_name("presets")
 NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
 SAMPLERS = ["auto", "tpe", "gp", "nsga2", "sobol", "random"]
 AUTO = "auto"
+FOLDERS = ("resources.output", "resources.storage", "train.data_dir")  # keys of a spec file
 STOP_RULES = ["none", "pareto", "discard", "asha"]
 
 
@@ -210,6 +212,29 @@ class StudySpec(Group):
         return 1 / dataset(self.train).classes
 
 
+def homeless(values: Mapping[str, Any]) -> list[str]:
+    """One line for every folder of a spec's values that begins with ``~SOMEBODY`` who has no home here.
+
+    No rule of the model: a spec may be for another machine, which has other users.
+    """
+    found = []
+    for key in FOLDERS:
+        group, _, name = key.partition(".")
+        inner = values.get(group)
+        given = inner.get(name) if isinstance(inner, dict) else None
+        if isinstance(given, str) and storage.homeless(given):
+            found.append(no_home(key, given))
+    return found
+
+
+def no_home(what: str, given: str) -> str:
+    """The line for such a folder."""
+    user, _, rest = given.partition("/")
+    return (
+        f"{what}: got {given!r}, {user} has no home on this machine; nearest valid: {'/'.join(['~', rest])!r}"
+    )
+
+
 @cache
 def presets() -> dict[str, Path]:
     """Spec files that ship with the project, by name."""
@@ -238,7 +263,7 @@ def read(path: Path) -> dict[str, Any]:
 
 def layered(preset: str | None, file: str | None, flags: dict[str, Any]) -> dict[str, Any]:
     """Preset, spec file, flags: each overrides the one before, leaf by leaf."""
-    name = preset or (None if file else "digits")
+    name = "digits" if preset is None and file is None else preset
     values: dict[str, Any] = {}
     if name is not None:
         if name not in presets():

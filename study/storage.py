@@ -76,8 +76,17 @@ def problem(location: str) -> str | None:
     return None
 
 
+def homeless(location: str) -> bool:
+    """Whether it lies below the home of somebody whom this machine does not know."""
+    try:
+        Path(location).expanduser()
+    except RuntimeError:
+        return True
+    return False
+
+
 def absolute(location: str) -> str:
-    """The location as every process understands it."""
+    """The location as every process understands it. RuntimeError where it is ``homeless``."""
     return location if is_url(location) else str(Path(location).expanduser().absolute())
 
 

@@ -27,6 +27,7 @@ from study import storage
 from trainables.errors import ConfigError
 
 FORMAT = 1
+BOOKS = ("asked.jsonl", "trials.jsonl", "epochs.jsonl")
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -171,6 +172,26 @@ class Store:
         self.asked.close()
         self.trials.close()
         self.epochs.close()
+
+
+def unbegun(folder: Path) -> bool:
+    """Whether a folder holds nothing but what a launch leaves that found no room for study.json, or was
+    killed before it was there: nothing of a study, nor of anybody else. False where that cannot be seen.
+    """
+    try:
+        return folder.is_dir() and all(_without_content(path) for path in folder.iterdir())
+    except OSError:
+        return False
+
+
+def _without_content(path: Path) -> bool:
+    if path.is_symlink():
+        return False
+    if path.name == "checkpoints":
+        return path.is_dir() and not any(path.iterdir())
+    if path.name in (".lock", ".study.json.part"):
+        return path.is_file()
+    return path.name in BOOKS and path.is_file() and path.stat().st_size == 0
 
 
 @contextlib.contextmanager

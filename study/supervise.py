@@ -146,7 +146,10 @@ def command(folder: Path, name: str, flags: Sequence[str]) -> list[str]:
 
 @contextmanager
 def _signals(handler: Callable[[int], None]) -> Iterator[None]:
-    before = {number: signal.signal(number, lambda n, _: handler(n)) for number in PASSED_ON}
+    # One that was ignored at the start stays so, as the driver has it: after nohup the terminal's hang-up is
+    # no wish to end.
+    heard = [number for number in PASSED_ON if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, lambda n, _: handler(n)) for number in heard}
     try:
         yield
     finally:

@@ -151,10 +151,9 @@ class TestWithStorage:
         exists(tmp_path / "disk", "complete")
         assert again.arguments(argv) == ["--resume", "mine", *argv]
 
-    def test_places_of_a_spec_file_are_handed_over(self, tmp_path: Path, argv: list[str]) -> None:
-        """``--resume`` takes them from flags."""
+    def test_a_study_is_found_at_the_places_of_a_spec_file(self, tmp_path: Path, argv: list[str]) -> None:
         exists(tmp_path / "storage", "running")
         file = tmp_path / "mine.yaml"
         file.write_text(f"resources: {{output: {tmp_path / 'disk'}, storage: {tmp_path / 'storage'}}}\n")
         given = [*FLAGS, "--preset", "digits", "--spec", str(file)]
-        assert again.arguments(given) == ["--resume", "mine", *argv[len(FLAGS) :], *given]
+        assert again.arguments(given) == ["--resume", "mine", *given]

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from study.console import Display, headline
+from study import ending
+from study.console import Display, headline, say
 from study.record import Recorder
 from tests.study.made import line, make, opened
 from tests.study.test_record import row
@@ -84,6 +85,38 @@ def test_without_a_terminal_one_line_per_ended_trial(books: Recorder) -> None:
     first, second = out.getvalue().splitlines()
     assert "1/8  #0 dense: 99.00% accurate, 0.00% sparse (2.0 s)" in first
     assert "2/8  #1 linear D/sum(lr) 0.200: FAIL: RuntimeError: it broke" in second
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+@pytest.mark.parametrize(
+    "error",
+    [
+        "FileNotFoundError: [/data/imagenet/train] [b] is not there",  # no tag is open: an error to rich
+        "ConfigError: unknown layer [conv1], [red]known[/red]: :warning: conv2",
+    ],
+)
+def test_what_an_error_says_is_printed_as_it_is(error: str, terminal: bool, books: Recorder) -> None:
+    out = io.StringIO()
+    console = Console(file=out, width=200, force_terminal=terminal, color_system=None)
+    with Display(books, 1, console) as display:
+        for _ in range(2):
+            suggestion = books.next()
+            assert suggestion is not None
+            books.end(suggestion.number, error=error)
+        console.print(display.render())
+        assert books.next() is not None
+    during = out.getvalue()
+    assert ending.conclude(books.agenda.spec, books, None, console) == ending.INTERRUPTED
+    last = out.getvalue()[len(during) :]
+    assert during.count(f"FAIL: {error} (") == (0 if terminal else 2)
+    assert last.count(f"FAIL: {error} (") == 2
+    assert "2 failed" in during
+
+
+def test_a_terminal_obeys_nobody_else() -> None:
+    out = io.StringIO()
+    say(Console(file=out, width=20), "OSError: \x1b[2J\x1b]0;[b]title\x07 gone, and a long line", "yellow")
+    assert out.getvalue() == "OSError: [2J]0;[b]title gone, and a long line\n"
 
 
 def test_confirmed_trials_and_their_share_of_the_work(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import stat
 import subprocess
 import sys
 import tempfile
@@ -33,6 +34,8 @@ class LocalRay:
     address: str
     token: str
     group: int  # of its processes
+    folder: Path  # all its files
+    token_file: Path
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +55,7 @@ def local() -> Iterator[LocalRay]:
             address = process.stdout.readline().strip()
             (token,) = Path(scratch).glob("spinetune-*/token")
             assert token.stat().st_mode & 0o077 == 0
-            yield LocalRay(address, token.read_text(), process.pid)
+            yield LocalRay(address, token.read_text(), process.pid, Path(scratch), token)
             process.communicate("\n")
 
 
@@ -93,12 +96,48 @@ def test_a_local_ray_listens_on_the_loopback_alone(local: LocalRay) -> None:
     assert found <= loopback
 
 
-def test_the_token_is_on_no_command_line_and_in_no_log(local: LocalRay) -> None:
+def test_the_token_is_on_no_command_line(local: LocalRay) -> None:
     for entry in Path("/proc").glob("[0-9]*/cmdline"):
         try:
             assert local.token.encode() not in entry.read_bytes(), entry
         except OSError:
             continue
+
+
+def holding(folder: Path, text: str) -> tuple[list[Path], dict[str, int]]:
+    """The files below a folder that hold a text, and the bytes read of each file's name."""
+    found, read = [], {}
+    for place, _, names in os.walk(folder):
+        for path in (Path(place, name) for name in names):
+            try:
+                if not stat.S_ISREG(path.lstat().st_mode):  # a socket, a link
+                    continue
+                content = path.read_bytes()
+            except FileNotFoundError:  # gone between two looks
+                continue
+            read[path.name] = len(content)
+            if text.encode() in content:
+                found.append(path)
+    return found, read
+
+
+def test_the_token_is_in_no_log(local: LocalRay) -> None:
+    """Nor in any other file but its own, also after clients with a right and a wrong one."""
+    host, _, port = local.address.partition(":")
+    for shown in (local.token, "0" * 64):
+        with socket.create_connection((host, int(port)), timeout=5) as connection:
+            greeting.status(connection, shown)
+    found, read = holding(local.folder, local.token)
+    assert found == [local.token_file]
+    assert read["gcs_server.out"] > 0  # Ray's logs are where they are looked for
+    assert read["raylet.out"] > 0
+    logs = next(local.folder.rglob("gcs_server.out")).parent
+    leak = logs / "worker-7.out"
+    try:
+        leak.write_text(f"authorization: Bearer {local.token}\n")
+        assert set(holding(local.folder, local.token)[0]) == {local.token_file, leak}
+    finally:
+        leak.unlink()
 
 
 @pytest.mark.parametrize(("shown", "status"), [("right", 0), ("wrong", 16), ("none", 16), ("long", 16)])

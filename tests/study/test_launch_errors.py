@@ -12,6 +12,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 import pytest
+import yaml
 
 from study import launch
 from study.spec import StudySpec
@@ -77,6 +78,17 @@ def refused(argv: list[str], capsys: pytest.CaptureFixture[str], besides: Collec
 def test_one_bad_flag(argv: list[str], part: str, capsys: pytest.CaptureFixture[str]) -> None:
     (line,) = refused(argv, capsys)
     assert part in line
+
+
+@pytest.mark.parametrize("flag", ["preset", "spec", "resume", "submit", "follow", "fetch"])
+def test_a_variable_that_is_not_set_starts_no_other_study(
+    flag: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    expected = f"error: --{flag}: got '', must not be empty; nearest valid: leave --{flag} out"
+    for more in ([], ["--list"], ["--dry-run"]):
+        assert refused([f"--{flag}=", *more], capsys) == [expected]
+    lines = refused([f"--{flag}", "", "--epochs", "0", "--trails", "5"], capsys)
+    assert [expected in lines, len(lines)] == [True, 3]
 
 
 @pytest.mark.parametrize(
@@ -224,6 +236,12 @@ class TestDryRun:
             ("#6", "search"),
         ]
         assert contents(Path.cwd()) == {}
+
+    def test_what_a_spec_says_is_printed_as_it_is(self, capsys: pytest.CaptureFixture[str]) -> None:
+        where = f"{'long/' * 20}[/data] [bold]"
+        assert launch.main(["--dry-run", "--data-dir", where, "--output", "out"]) == 0
+        printed = capsys.readouterr().out.partition("\n\n")[0]
+        assert yaml.safe_load(printed)["train"]["data_dir"] == where
 
     def test_bad_values_are_refused_all_the_same(self, capsys: pytest.CaptureFixture[str]) -> None:
         (line,) = refused(["--dry-run", "--epochs", "0"], capsys)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from study import identity
 from study.spec import AUTO, Resources, StudySpec
+from tests.study.test_launch_errors import refused
 from trainables.config import build
 from trainables.errors import ConfigError
 
@@ -64,3 +67,56 @@ def test_the_place_of_a_study(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     assert built().place == ""
     assert built(storage="all").place == str(tmp_path / "all" / "mine")
     assert built(storage="s3://b/all?region=x").place == "s3://b/all/mine?region=x"
+
+
+class TestNoHome:
+    """A folder below the home of a user whom this machine does not know."""
+
+    @pytest.fixture(autouse=True)
+    def _alone(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.delenv("RAY_ADDRESS", raising=False)
+
+    @pytest.mark.parametrize(
+        "argv",
+        [
+            [],
+            ["--dry-run"],
+            ["--supervise"],
+            ["--resume", "mine"],
+            ["--list"],
+            ["--follow", "mine"],
+            ["--fetch", "mine", "--submit", "c.yaml"],
+        ],
+    )
+    def test_of_the_output(self, argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+        (line,) = refused(["--output", "~nosuch/x", *argv], capsys)
+        rule = "~nosuch has no home on this machine; nearest valid: '~/x'"
+        assert line == f"error: resources.output: got '~nosuch/x', {rule}"
+
+    def test_of_all_folders_with_all_else(self, capsys: pytest.CaptureFixture[str]) -> None:
+        Path("bad.yaml").write_text(
+            "resources: {output: ~nosuch/x, storage: ~nosuch/y}\ntrain: {epochs: 0}\n"
+        )
+        for argv in ([], ["--dry-run"]):
+            lines = refused(["--spec", "bad.yaml", "--data-dir", "~nosuch", *argv], capsys)
+            keys = ["resources.output", "resources.storage", "train.data_dir", "train.epochs"]
+            assert [line.split(": ")[1] for line in lines] == keys
+        (line,) = refused(["--follow", "~nosuch/x/mine"], capsys)
+        assert line.startswith("error: --follow: got '~nosuch/x/mine', ~nosuch has no home")
+
+    def test_of_a_study_that_somebody_sent(self, capsys: pytest.CaptureFixture[str]) -> None:
+        stored = StudySpec().model_dump(mode="json")
+        stored["train"]["data_dir"] = stored["resources"]["storage"] = "~nosuch/x"
+        stored["resources"]["output"] = "~sender/studies"  # where it was, which is of no concern here
+        Path("studies/digits").mkdir(parents=True)
+        study = {"spec": stored, "code": identity.code()}
+        Path("studies/digits/study.json").write_text(json.dumps(study))
+        (line,) = refused(["--resume", "digits", "--storage", "all"], capsys)
+        assert "train.data_dir: got '~nosuch/x'" in line
+        lines = refused(["--resume", "digits"], capsys)
+        assert "nearest valid: --storage '~nosuch/x', or --storage ''" in lines[0]
+
+    def test_on_a_cluster_it_is_the_cluster_s_to_know(self, capsys: pytest.CaptureFixture[str]) -> None:
+        (line,) = refused(["--submit", "absent.yaml", "--output", "~nosuch/x"], capsys)
+        assert "absent.yaml" in line

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -43,7 +43,7 @@ def test_how_it_ended() -> None:
 class Supervised:
     """``supervise`` in a process of its own, over a script: $1 is the study folder, $2 its turn."""
 
-    def __init__(self, folder: Path, script: str) -> None:
+    def __init__(self, folder: Path, script: str, prefix: Sequence[str] = ()) -> None:
         self.folder, self.log = folder, folder.parent / "log"
         folder.mkdir()
         counted = f'echo $$ >> {folder}/pids; n=$(wc -l < {folder}/pids); set -- {folder} $n "$@"; {script}'
@@ -53,7 +53,7 @@ class Supervised:
         code += f"sys.exit(supervise.supervise(c, [*c, '--resume'], Path({str(folder)!r})))"
         with self.log.open("w") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-c", code], cwd=ROOT, stderr=log, start_new_session=True
+                [*prefix, sys.executable, "-c", code], cwd=ROOT, stderr=log, start_new_session=True
             )
 
     def pids(self) -> list[int]:
@@ -125,6 +125,21 @@ def test_signals_reach_the_driver_once(number: signal.Signals, tmp_path: Path) -
     os.killpg(supervised.process.pid, number)  # as a terminal does
     assert supervised.end() == (130, [])
     assert (tmp_path / "s" / "got").read_text() == number.name.removeprefix("SIG") + "\n"
+
+
+def test_a_hang_up_that_is_ignored_is_no_wish_to_end(tmp_path: Path) -> None:
+    """The terminal of a study under nohup closes; its driver is killed later, and goes on nonetheless."""
+    script = "[ $2 = 2 ] && exit 0; touch $1/study.json; exec sleep 60"
+    supervised = Supervised(tmp_path / "s", script, ["nohup"])
+    driver = supervised.until(1)
+    os.killpg(supervised.process.pid, signal.SIGHUP)
+    os.kill(driver, signal.SIGHUP)  # it has inherited the ignoring
+    assert _alive(driver)
+    os.kill(driver, signal.SIGKILL)
+    status, lines = supervised.end()
+    assert status == 0
+    assert lines[-1] == "the driver was killed (SIGKILL); going on in 0 s (restart 1)"
+    assert len(supervised.pids()) == 2
 
 
 def test_a_killed_supervisor_leaves_no_driver(tmp_path: Path) -> None:
