@@ -6,9 +6,8 @@ import argparse
 import os
 import shlex
 import signal
-import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -16,20 +15,13 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
-from study import cluster, joining, provenance
+from study import cluster, joining
 from study.ending import INTERRUPTED
-from study.remote import agent, fetch, follow, listing, parcel, route, tunnel
-from study.remote.agent import Frame
+from study.remote import agent, attend, fetch, listing, parcel, sending
+from study.remote.away import HOME, Away, asks, is_url
 from study.remote.follow import say
 from study.spec import NAME, Resources, StudySpec
 from trainables.errors import ConfigError
-
-HOME = "~/studies"  # where studies lie on the head, if not told otherwise
-
-
-def is_url(address: str | None) -> bool:
-    """Whether an address is a job server's; others are Ray's own."""
-    return address is not None and address.startswith(("http://", "https://"))
 
 
 def wanted(given: argparse.Namespace, address: str | None) -> bool:
@@ -57,55 +49,6 @@ def problems(given: argparse.Namespace, address: str | None) -> list[str]:
     return found
 
 
-class Away:
-    """A cluster: its job server, at a URL or behind ssh, and its agent. ``open`` again mends a connection."""
-
-    def __init__(self, given: argparse.Namespace, address: str | None) -> None:
-        self.flags = f"--submit {shlex.quote(given.submit)}" if given.submit else f"--address {address}"
-        self.route = route.read(given.submit) if given.submit else None
-        self.url = str(address).rstrip("/")
-        self.sends = not _asks(given)  # a job server is needed, not only of use
-        self.server: Any = None  # study.nodes.jobs.Server, which imports Ray
-        self.lacks = ""  # why there is none
-        self._stack = ExitStack()
-
-    def open(self) -> None:
-        """Connect. NoWayError where the cluster cannot be reached or does not let us in."""
-        self._stack.close()
-        url = self._stack.enter_context(tunnel.opened(self.route)) if self.route else self.url
-        tunnel.directly(url)
-        try:
-            tunnel.check_client()
-            token = tunnel.token(self.route)
-            where = f"port {self.route.port} of the head's loopback" if self.route else url
-            tunnel.check_version(tunnel.check(url, token, where))
-        except tunnel.NoWayError as error:
-            if self.sends or self.route is None:
-                raise
-            self.server, self.lacks = None, error.problems[0]
-            return
-        from study.nodes import jobs
-
-        self.server = jobs.Server(url, *token)
-
-    def close(self) -> None:
-        """End the tunnel."""
-        self._stack.close()
-
-    def ask(self, request: Frame) -> Iterator[Frame]:
-        """The agent's answer; OSError where the connection breaks."""
-        yield from tunnel.ask(self.route, request) if self.route else self.server.ask(request)
-
-    def roots(self) -> list[str]:
-        """Where studies lie there."""
-        return list(dict.fromkeys([HOME, *(self.server.roots() if self.server else ())]))
-
-    def job(self, name: str) -> str | None:
-        """The newest job of a study."""
-        job = self.server.job(name) if self.server else None
-        return job and str(job.submission_id)
-
-
 def run(
     given: argparse.Namespace,
     values: dict[str, Any],
@@ -118,12 +61,12 @@ def run(
     output = values.get("resources", {}).get("output")
     with ExitStack() as stack:
         if given.submit or is_url(address):
-            spec = None if _asks(given) or given.resume else parcel.at_home(resolved())
+            spec = None if asks(given) or given.resume else parcel.at_home(resolved())
             away = Away(given, address)
             stack.callback(away.close)
             away.open()
-            if not _asks(given):
-                return _submit(away, given, spec, output, argv, console)
+            if not asks(given):
+                return sending.submit(away, given, spec, output, argv, console)
             names = away.roots()
             ask, again = away.ask, away.open
         elif address is not None:
@@ -142,82 +85,7 @@ def run(
         names = [place] if place else names
         if given.fetch:
             return _fetch(ask, again, name, names, Path(output or Resources().output), console)
-        return _follow(away, ask, name, names, away.job(name) if away else None, console)
-
-
-def _asks(given: argparse.Namespace) -> bool:
-    return bool(given.follow or given.fetch or given.list)
-
-
-def _submit(
-    away: Away,
-    given: argparse.Namespace,
-    spec: StudySpec | None,
-    output: str | None,
-    argv: list[str],
-    console: Console,
-) -> int:
-    name = spec.name if spec else given.resume
-    place = spec.resources.output if spec else parcel.from_home(output or Resources().output)
-    job = away.job(name)
-    if job is not None and away.server.ended(job) is None:
-        raise ConfigError(
-            [f"a study {name} runs there; watch it ({away.flags} --follow {name}) or choose another --name"]
-        )
-    if spec:
-        named = [spec.train.network, spec.space.function]
-    else:  # as the study there has them
-        stored = follow.first(away.ask, name, [place])
-        if stored is None:
-            raise ConfigError([f"--resume: no study {name} there (in {place}); --list shows what there is"])
-        named = [stored["spec"]["train"].get("network"), stored["spec"]["space"].get("function")]
-    with tempfile.TemporaryDirectory(prefix="spinetune-parcel") as folder:
-        modules = parcel.own_modules(named)
-        size = parcel.pack(Path(folder), spec, modules)
-        arguments = ["--spec", parcel.SPEC] if spec else [*parcel.resumption(argv), "--output", place]
-        env = {"SPINETUNE_COMMIT": provenance.commit() or ""}
-        job_id = away.server.submit(name, place, [*arguments, "--address", "auto"], Path(folder), env)
-    along = f", with {', '.join(sorted(path.name for path in modules))}" if modules else ""
-    say(console, f"sent: {size / 2**20:.1f} MiB of code{along}; study {name} is job {job_id}")
-    return _follow(away, away.ask, name, [place], job_id, console)
-
-
-def _follow(
-    away: Away | None, ask: fetch.Ask, name: str, roots: list[str], job: str | None, console: Console
-) -> int:
-    flags = f"{away.flags} " if away else ""
-    try:
-        if away is None or job is None:
-            watched = follow.follow(ask, name, roots, console, again=away.open if away else None)
-            if watched is None:
-                raise ConfigError(
-                    [f"--follow: no study {name} (in {', '.join(roots)}); --list shows what there is"]
-                )
-            return follow.last_words(watched, console)
-        from study.nodes.jobs import Words
-
-        words = Words(lambda: away.server, job, follow.word(console))
-        words.start()
-        follow.follow(ask, name, roots, console, over=words.over.is_set, again=away.open)
-        return _ended(away, job, name, console)
-    except KeyboardInterrupt:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second one would cut the next lines off
-        back = f"python -m study.launch {flags}--follow {name}"
-        say(console, f"detached; {name} goes on. Come back with: {back}")
-        return INTERRUPTED
-
-
-def _ended(away: Away, job: str, name: str, console: Console) -> int:
-    """The study's own exit status."""
-    code, message = away.server.ended(job) or (1, "")
-    if code not in (0, 1, 2, INTERRUPTED):
-        say(console, f"the driver of {name} was killed (exit status {code}); --resume {name} goes on")
-        code = 1
-    elif code == 1 and message and "exit code" not in message:  # the job never came to run
-        say(console, message.strip().splitlines()[-1])
-    if code != 2:
-        say(console, f"bring it home: python -m study.launch {away.flags} --fetch {name}")
-    return code
+        return attend.attend(away, ask, name, names, away.job(name) if away else None, console)
 
 
 def _list(ask: fetch.Ask, roots: list[str], console: Console) -> int:

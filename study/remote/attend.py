@@ -1,0 +1,52 @@
+"""``--follow``, and what comes after a study was sent: its display, its driver's words, its exit status."""
+
+from __future__ import annotations
+
+import signal
+
+from rich.console import Console
+
+from study.ending import INTERRUPTED
+from study.remote import follow
+from study.remote.away import Away
+from study.remote.follow import say
+from trainables.errors import ConfigError
+
+
+def attend(
+    away: Away | None, ask: follow.Ask, name: str, roots: list[str], job: str | None, console: Console
+) -> int:
+    """Follow a study until it is over or Ctrl-C leaves it; its exit status."""
+    flags = f"{away.flags} " if away else ""
+    try:
+        if away is None or job is None:
+            watched = follow.follow(ask, name, roots, console, again=away.open if away else None)
+            if watched is None:
+                raise ConfigError(
+                    [f"--follow: no study {name} (in {', '.join(roots)}); --list shows what there is"]
+                )
+            return follow.last_words(watched, console)
+        from study.nodes.jobs import Words
+
+        words = Words(lambda: away.server, job, follow.word(console))
+        words.start()
+        follow.follow(ask, name, roots, console, over=words.over.is_set, again=away.open)
+        return _ended(away, job, name, console)
+    except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second one would cut the next lines off
+        back = f"python -m study.launch {flags}--follow {name}"
+        say(console, f"detached; {name} goes on. Come back with: {back}")
+        return INTERRUPTED
+
+
+def _ended(away: Away, job: str, name: str, console: Console) -> int:
+    """The study's own exit status."""
+    code, message = away.server.ended(job) or (1, "")
+    if code not in (0, 1, 2, INTERRUPTED):
+        say(console, f"the driver of {name} was killed (exit status {code}); --resume {name} goes on")
+        code = 1
+    elif code == 1 and message and "exit code" not in message:  # the job never came to run
+        say(console, message.strip().splitlines()[-1])
+    if code != 2:
+        say(console, f"bring it home: python -m study.launch {away.flags} --fetch {name}")
+    return code
