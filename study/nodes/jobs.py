@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from study.remote import agent
+from study.remote import agent, frames
 from study.remote.agent import Frame
 from trainables.errors import ConfigError, said
 
@@ -119,13 +119,16 @@ class Server:
                 )
         try:
             for line in self.words(job):
-                if line.startswith(agent.MARK):
-                    frame = json.loads(line.removeprefix(agent.MARK))
-                    if frame.get("end"):
-                        return
-                    yield frame
+                frame = frames.read(line.encode())
+                if frame is None:
+                    continue
+                if frame.get("end"):
+                    return
+                yield frame
             over = self.ended(job)
-            why = over[1].strip().splitlines()[-1:] if over else ["its log has ended"]
+            if over is None or over[0] == 0:  # it has more to say, or has said it
+                raise LostError("its log breaks off")
+            why = over[1].strip().splitlines()[-1:]
             raise ConfigError([f"the cluster's head gives no answer: {(why or ['no reason told'])[-1]}"])
         finally:
             with contextlib.suppress(Exception):  # of a job that is over, or of a server that is gone

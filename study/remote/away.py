@@ -38,7 +38,8 @@ class Away:
     def open(self) -> None:
         """Connect. NoWayError where the cluster cannot be reached or does not let us in."""
         self._stack.close()
-        url = self._stack.enter_context(tunnel.opened(self.route)) if self.route else self.url
+        way = self._stack.enter_context(tunnel.opened(self.route)) if self.route else tunnel.Way(self.url)
+        url = way.url
         tunnel.directly(url)
         try:
             tunnel.check_client()

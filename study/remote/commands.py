@@ -20,6 +20,7 @@ from study.ending import INTERRUPTED
 from study.remote import agent, attend, fetch, listing, parcel, sending
 from study.remote.away import HOME, Away, asks, is_url
 from study.remote.follow import say
+from study.remote.watched import plain
 from study.spec import NAME, Resources, StudySpec
 from trainables.errors import ConfigError
 
@@ -58,6 +59,22 @@ def run(
     resolved: Callable[[], StudySpec],
 ) -> int:
     """Exit status of the command; ConfigError: bad input, nothing sent and nothing changed."""
+    try:
+        return _run(given, values, address, argv, console, resolved)
+    except OSError as error:
+        if error.errno is not None:  # this machine's, not the connection's
+            raise
+        raise ConfigError([f"connection lost ({plain(str(error))}); try again"]) from None
+
+
+def _run(
+    given: argparse.Namespace,
+    values: dict[str, Any],
+    address: str | None,
+    argv: list[str],
+    console: Console,
+    resolved: Callable[[], StudySpec],
+) -> int:
     output = values.get("resources", {}).get("output")
     with ExitStack() as stack:
         if given.submit or is_url(address):

@@ -124,7 +124,7 @@ def _frames(
                 say(console, f"connection lost ({error}); the study goes on, trying again")
             lost = True
             time.sleep(AGAIN_S)
-            with suppress(ConfigError):  # not yet
+            with suppress(ConfigError, OSError):  # not yet
                 again()
 
 

@@ -31,7 +31,8 @@ class Route:
     def tunnel(self, head: str, local_port: int) -> list[str]:
         """The command that makes the head's job server answer at 127.0.0.1:local_port.
 
-        ``cat`` instead of -N: it ends with its standard input, so no tunnel outlives a killed process.
+        ``cat`` instead of -N: it ends with its standard input, so no tunnel outlives a killed process, and
+        what it says again shows that ssh is through.
         """
         forward = f"127.0.0.1:{local_port}:127.0.0.1:{self.port}"
         return [*self._ssh(), "-T", "-L", forward, "-l", self.user, "--", head, "cat"]
