@@ -10,6 +10,7 @@ from study.ending import INTERRUPTED
 from study.remote import follow
 from study.remote.away import Away
 from study.remote.follow import say
+from study.remote.watched import Watched
 from trainables.errors import ConfigError
 
 
@@ -21,17 +22,15 @@ def attend(
     try:
         if away is None or job is None:
             watched = follow.follow(ask, name, roots, console, again=away.open if away else None)
-            if watched is None:
-                raise ConfigError(
-                    [f"--follow: no study {name} (in {', '.join(roots)}); --list shows what there is"]
-                )
-            return follow.last_words(watched, console)
+            return _last_words(watched, name, roots, console)
         from study.nodes.jobs import Words
 
-        words = Words(lambda: away.server, job, follow.word(console))
+        words = Words(away.served, job, follow.word(console))
         words.start()
-        follow.follow(ask, name, roots, console, over=words.over.is_set, again=away.open)
-        return _ended(away, job, name, console)
+        watched = follow.follow(ask, name, roots, console, over=words.over, again=away.open)
+        if words.end is None:  # the job server has forgotten the job, or is gone
+            return _last_words(watched, name, roots, console)
+        return _ended(away, words.end, name, console)
     except KeyboardInterrupt:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second one would cut the next lines off
         back = f"python -m study.launch {flags}--follow {name}"
@@ -39,9 +38,15 @@ def attend(
         return INTERRUPTED
 
 
-def _ended(away: Away, job: str, name: str, console: Console) -> int:
+def _last_words(watched: Watched | None, name: str, roots: list[str], console: Console) -> int:
+    if watched is None:
+        raise ConfigError([f"--follow: no study {name} (in {', '.join(roots)}); --list shows what there is"])
+    return follow.last_words(watched, console)
+
+
+def _ended(away: Away, end: tuple[int, str], name: str, console: Console) -> int:
     """The study's own exit status."""
-    code, message = away.server.ended(job) or (1, "")
+    code, message = end
     if code not in (0, 1, 2, INTERRUPTED):
         say(console, f"the driver of {name} was killed (exit status {code}); --resume {name} goes on")
         code = 1

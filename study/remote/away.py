@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import shlex
+import threading
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext, suppress
 from typing import Any
 
 from study.remote import route, tunnel
 from study.remote.agent import Frame
+from trainables.errors import ConfigError
 
 HOME = "~/studies"  # where studies lie on the head, if not told otherwise
 
@@ -33,13 +35,21 @@ class Away:
         self.url = str(address).rstrip("/")
         self.sends = not asks(given)  # a job server is needed, not only of use
         self.server: Any = None  # study.nodes.jobs.Server, which imports Ray
+        self._way: tunnel.Way | None = None
         self._stack = ExitStack()
+        self._lock = threading.RLock()  # who follows a study and who hears its driver mend the same tunnel
+        self._closed = False
 
     def open(self) -> None:
         """Connect. NoWayError where the cluster cannot be reached or does not let us in."""
-        self._stack.close()
-        way = self._stack.enter_context(tunnel.opened(self.route)) if self.route else tunnel.Way(self.url)
-        url = way.url
+        with self._lock:
+            self._stack.close()
+            self.server = self._way = None
+            opened = tunnel.opened(self.route) if self.route else nullcontext(tunnel.Way(self.url))
+            self._way = self._stack.enter_context(opened)
+            self._enter(self._way.url)
+
+    def _enter(self, url: str) -> None:
         tunnel.directly(url)
         try:
             tunnel.check_client()
@@ -49,19 +59,37 @@ class Away:
         except tunnel.NoWayError:
             if self.sends or self.route is None:
                 raise
-            self.server = None
-            return
+            return  # ssh is enough to ask
         from study.nodes import jobs
 
         self.server = jobs.Server(url, *token)
 
+    def served(self) -> Any:
+        """The job server; None while none answers. Mends the way to it: the agent's own may have held."""
+        with self._lock, suppress(ConfigError, OSError):
+            if self._closed:
+                return None
+            if self._way is None or not self._way.holds():
+                self.open()
+            elif self.server is None:
+                self._enter(self._way.url)
+        return self.server
+
     def close(self) -> None:
-        """End the tunnel."""
-        self._stack.close()
+        """End the tunnel, for good."""
+        self._closed = True
+        if self._lock.acquire(timeout=1):  # else ``served`` is at it, in a thread that ends with this process
+            self._stack.close()
+            self._lock.release()
 
     def ask(self, request: Frame) -> Iterator[Frame]:
         """The agent's answer; OSError where the connection breaks."""
-        yield from tunnel.ask(self.route, request) if self.route else self.server.ask(request)
+        if self.route:
+            yield from tunnel.ask(self.route, request)
+        elif self.server is None:
+            raise OSError(f"no job server answers at {self.url}")
+        else:
+            yield from self.server.ask(request)
 
     def roots(self) -> list[str]:
         """Where studies lie there."""
