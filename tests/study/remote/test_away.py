@@ -28,6 +28,8 @@ CLUSTER = {
     "head_start_ray_commands": ["ray stop", "ray start --head --dashboard-port=8300"],
 }
 
+GOOD = "provider: {type: local, head_ip: 127.0.0.9}, auth: {ssh_user: u}"
+
 
 @pytest.fixture(autouse=True)
 def _alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -71,12 +73,33 @@ def test_the_repositorys_cluster_yaml_is_one() -> None:
             "provider.head_ip: got",
         ),
         ("{provider: {type: local, head_ip: h}, auth: {ssh_user: 'u x'}}", "auth.ssh_user: got 'u x'"),
+        (f"{{{GOOD}, head_start_ray_commands: 5}}", "head_start_ray_commands: got 5, must be a list"),
+        (f"{{{GOOD}, head_start_ray_commands: ['--dashboard-port=0']}}", "must be from 1 to 65535"),
+        ("{provider: {type: aws}, auth: {ssh_user: u, ssh_private_key: 5}}", "ssh_private_key: got 5"),
+        ("{provider: {type: aws}, auth: {ssh_user: u, ssh_private_key: [a]}}", "ssh_private_key: got ['a']"),
+        ("{provider: {type: aws}, auth: {ssh_user: u, ssh_proxy_command: 5}}", "ssh_proxy_command: got 5"),
+        ("[" * 6000, "cannot be read as YAML: RecursionError"),
     ],
 )
 def test_what_is_no_cluster_yaml(text: str, part: str, capsys: pytest.CaptureFixture[str]) -> None:
     Path("c.yaml").write_text(text)
     (line,) = refused(["--submit", "c.yaml", "--list"], capsys)
     assert part in line
+
+
+def test_all_that_is_wrong_with_it_at_once(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("c.yaml").write_text(
+        "{provider: {type: local}, auth: {ssh_private_key: 5}, head_start_ray_commands: 5}"
+    )
+    assert len(refused(["--submit", "c.yaml", "--list"], capsys)) == 4
+
+
+def test_a_user_that_this_machine_has_not() -> None:
+    """``~nosuch`` is a folder of that name then, as it is to a shell."""
+    found = route.read(cluster(file_mounts={"~/.ray/auth_token": "~no-such-user/token"}))
+    assert tunnel.token(found) == (None, "~no-such-user/token")
+    with pytest.raises(ConfigError, match=r"no file ~no-such-user/c\.yaml"):
+        route.read("~no-such-user/c.yaml")
 
 
 def test_the_token_is_found_in_the_order_of_the_manual(monkeypatch: pytest.MonkeyPatch) -> None:
