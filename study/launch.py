@@ -81,10 +81,10 @@ def main(argv: list[str]) -> int:
             address = None
         problems += remote.problems(given, address)
         if remote.wanted(given, address) and not given.dry_run:
-            if problems and (given.follow or given.fetch or given.list or given.resume):
+            if problems and (remote.asks(given) or given.resume is not None):
                 raise ConfigError(problems)
             elsewhere = functools.partial(_resolved, given, values, problems, here=False)
-            return remote.run(given, values, address, argv, console, elsewhere)
+            return remote.run(given, values, address, console, elsewhere)
         if given.resume is not None:
             study_spec = _resumed(given, values, problems)
         else:

@@ -56,9 +56,16 @@ class Server:
             jobs = [job for job in self._client.list_jobs() if str(job.submission_id).startswith(STUDY)]
         return sorted(jobs, key=lambda job: job.start_time or 0, reverse=True)
 
-    def job(self, name: str) -> Any | None:
-        """The newest job of a study."""
-        return next((job for job in self.jobs() if (job.metadata or {}).get("study") == name), None)
+    def job(self, name: str, root: str | None = None) -> Any | None:
+        """The newest job of a study, in the folder ``root`` if one is told."""
+        for job in self.jobs():
+            told = job.metadata or {}
+            place = told.get("output")
+            # Who knows what ~ is there: only two of a kind can differ.
+            other = root and place and place != root and place.startswith("~") == root.startswith("~")
+            if told.get("study") == name and not other:
+                return job
+        return None
 
     def roots(self) -> list[str]:
         """The folders that jobs were told to make study folders in."""

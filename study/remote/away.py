@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import argparse
 import shlex
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, nullcontext, suppress
+from dataclasses import dataclass
 from typing import Any
 
-from study.remote import route, tunnel
+from study.remote import fetch, route, tunnel
 from study.remote.agent import Frame
 from trainables.errors import ConfigError
 
@@ -21,19 +21,13 @@ def is_url(address: str | None) -> bool:
     return address is not None and address.startswith(("http://", "https://"))
 
 
-def asks(given: argparse.Namespace) -> bool:
-    """Whether the command line asks after studies, and sends none."""
-    return bool(given.follow or given.fetch or given.list)
-
-
 class Away:
     """A cluster: its job server, at a URL or behind ssh, and its agent. ``open`` again mends a connection."""
 
-    def __init__(self, given: argparse.Namespace, address: str | None) -> None:
-        self.flags = f"--submit {shlex.quote(given.submit)}" if given.submit else f"--address {address}"
-        self.route = route.read(given.submit) if given.submit else None
+    def __init__(self, file: str | None, address: str | None, *, sends: bool) -> None:
+        self.route = route.read(file) if file is not None else None
         self.url = str(address).rstrip("/")
-        self.sends = not asks(given)  # a job server is needed, not only of use
+        self.sends = sends  # a job server is needed, not only of use
         self.server: Any = None  # study.nodes.jobs.Server, which imports Ray
         self._way: tunnel.Way | None = None
         self._stack = ExitStack()
@@ -95,7 +89,59 @@ class Away:
         """Where studies lie there."""
         return list(dict.fromkeys([HOME, *(self.server.roots() if self.server else ())]))
 
-    def job(self, name: str) -> str | None:
-        """The newest job of a study."""
-        job = self.server.job(name) if self.server else None
-        return job and str(job.submission_id)
+    def job(self, name: str, root: str | None = None) -> tuple[str, str | None] | None:
+        """The newest job of a study, in a certain place if one is told: its id, and the study's place."""
+        job = self.server.job(name, root) if self.server else None
+        return job and (str(job.submission_id), (job.metadata or {}).get("output"))
+
+    def likely(self, name: str, roots: list[str]) -> list[str]:
+        """Where to look for a study: first where its newest job has it, and while that runs there alone.
+
+        It may not have begun, and an older one of its name may lie elsewhere.
+        """
+        job = self.job(name)
+        if job is None or job[1] is None:
+            return roots
+        runs = self.server.ended(job[0]) is None
+        return [job[1]] if runs else list(dict.fromkeys([job[1], *roots]))
+
+
+@dataclass(frozen=True)
+class There:
+    """Where studies are that a command asks after, which may be here."""
+
+    ask: Callable[[Frame], Iterator[Frame]]
+    flags: str  # of a command line that reaches it again
+    default: str  # the folder where it looks if it is told none
+    again: Callable[[], None] | None = None  # mends a connection that broke; None: there is none that could
+    away: Away | None = None
+
+    def command(self, flag: str, name: str, root: str | None = None) -> str:
+        """The command line that asks after a study, which lies in ``root`` or where it is looked for."""
+        words = ["python -m study.launch", self.flags, flag]
+        if root in (None, self.default):
+            words.append(name)
+        elif flag == "--fetch":  # its --output is the place here
+            words.append(shlex.quote(f"{root}/{name}"))
+        else:
+            words.append(f"{name} --output {shlex.quote(str(root))}")
+        return " ".join(filter(None, words))
+
+
+def taken(there: There, name: str, roots: list[str], flag: str, say: Callable[[str], None]) -> list[str]:
+    """Of several folders the first one that has the study, alone; said where others have one of that name."""
+    if len(roots) == 1:
+        return roots
+    found: dict[str, str] = {}
+    for root in roots:
+        request = {"ask": "watch", "name": name, "roots": [root], "at": {}, "lease_s": 0.0}
+        for frame in there.ask(request):
+            if isinstance(frame.get("study"), dict):
+                found.setdefault(fetch.origin(frame["study"]), root)  # one folder may have two names
+    if not found:
+        return roots
+    first, *others = found.values()
+    for other in others:
+        command = there.command(flag, name, other)
+        say(f"{name} is in {first} and in {other}; this is the first, the other is at: {command}")
+    return [first]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import os
 import shlex
 import signal
@@ -17,8 +18,8 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 
 from study import cluster, joining
 from study.ending import INTERRUPTED
-from study.remote import agent, attend, fetch, listing, parcel, sending
-from study.remote.away import HOME, Away, asks, is_url
+from study.remote import agent, attend, fetch, listing, parcel, route, sending
+from study.remote.away import HOME, Away, There, is_url, taken
 from study.remote.follow import say
 from study.remote.watched import plain
 from study.spec import NAME, Resources, StudySpec
@@ -27,40 +28,65 @@ from trainables.errors import ConfigError
 
 def wanted(given: argparse.Namespace, address: str | None) -> bool:
     """Whether the command line is for this file."""
-    return bool(given.submit or given.follow or given.fetch or given.list or is_url(address))
+    return given.submit is not None or asks(given) or is_url(address)
+
+
+def asks(given: argparse.Namespace) -> bool:
+    """Whether the command line asks after studies, and sends none."""
+    return given.follow is not None or given.fetch is not None or bool(given.list)
 
 
 def problems(given: argparse.Namespace, address: str | None) -> list[str]:
-    """What does not go together, and names that are none."""
+    """What does not go together, names that are none, and a way to a cluster that is none.
+
+    An empty value is a problem too: of a shell's variable that nobody has set, most likely.
+    """
     flags = {name: getattr(given, name) for name in ("follow", "fetch", "list", "resume", "dry_run")}
-    together = [f"--{name.replace('_', '-')}" for name, value in flags.items() if value]
+    together = [f"--{name.replace('_', '-')}" for name, value in flags.items() if value not in (None, False)]
     found = []
     if len(together) > 1:
         found.append(f"{' and '.join(together)}: one of them at a time")
-    if given.submit and given.address is not None:
-        found.append("--submit and --address both name the cluster; leave one out")
-    if given.fetch and not given.submit and address is None:
-        found.append("--fetch: from where? Name the cluster: --submit CLUSTER.yaml, or --address")
-    for flag in ("follow", "fetch"):
+    if given.submit is not None:
+        found += _way(given.submit)
+        if given.address is not None:
+            found.append("--submit and --address both name the cluster; leave one out")
+    elif address is None:
+        if given.fetch is not None:
+            found.append("--fetch: from where? Name the cluster: --submit CLUSTER.yaml, or --address")
+    elif not is_url(address) and (wrong := joining.malformed(address)):
+        found.append(wrong)
+    away = given.submit is not None or is_url(address)
+    for flag in ("follow", "fetch", *(["resume"] if away else [])):
         name = flags[flag]
-        place, _, last = (name or "a").rpartition("/")
-        if not NAME.fullmatch(last) or (place and place[0] not in "/~"):
-            must = "must be a study's name, e.g. digits, or its folder there; --list shows them"
+        place, _, last = ("a" if name is None else name).rpartition("/")
+        if not NAME.fullmatch(last) or (place and (flag == "resume" or place[0] not in "/~")):
+            folder = "" if flag == "resume" else ", or its folder there"
+            must = f"must be a study's name, e.g. digits{folder}; --list shows them"
             found.append(f"--{flag}: got {name!r}, {must}")
     return found
+
+
+def _way(file: str) -> list[str]:
+    if not file:
+        return ["--submit: got '', must be the cluster.yaml that 'ray up' takes"]
+    try:
+        route.read(file)
+    except ConfigError as error:
+        return error.problems
+    return []
 
 
 def run(
     given: argparse.Namespace,
     values: dict[str, Any],
     address: str | None,
-    argv: list[str],
     console: Console,
     resolved: Callable[[], StudySpec],
 ) -> int:
     """Exit status of the command; ConfigError: bad input, nothing sent and nothing changed."""
     try:
-        return _run(given, values, address, argv, console, resolved)
+        with ExitStack() as stack:
+            return _run(given, values, address, console, resolved, stack)
     except OSError as error:
         if error.errno is not None:  # this machine's, not the connection's
             raise
@@ -71,38 +97,54 @@ def _run(
     given: argparse.Namespace,
     values: dict[str, Any],
     address: str | None,
-    argv: list[str],
     console: Console,
     resolved: Callable[[], StudySpec],
+    stack: ExitStack,
 ) -> int:
     output = values.get("resources", {}).get("output")
-    with ExitStack() as stack:
-        if given.submit or is_url(address):
-            spec = None if asks(given) or given.resume else parcel.at_home(resolved())
-            away = Away(given, address)
-            stack.callback(away.close)
-            away.open()
-            if not asks(given):
-                return sending.submit(away, given, spec, output, argv, console)
-            names = away.roots()
-            ask, again = away.ask, away.open
-        elif address is not None:
-            address = joining.check_address(address)
-            stack.enter_context(cluster.running(address))
-            from study.nodes import head
+    if output == "":
+        raise ConfigError(["output: got '', must be a folder; nearest valid: without --output"])
+    default = Resources().output
+    if given.submit is not None or is_url(address):
+        new = not asks(given) and given.resume is None
+        spec = parcel.at_home(resolved()) if new else None
+        away = Away(given.submit, address, sends=not asks(given))
+        stack.callback(away.close)
+        away.open()
+        flags = (
+            f"--submit {shlex.quote(given.submit)}" if away.route else f"--address {shlex.quote(away.url)}"
+        )
+        there = There(away.ask, flags, HOME, away.open, away)
+        if not asks(given):
+            return sending.submit(there, away, given, values, spec, console)
+        roots = away.roots()
+    elif address is not None:
+        stack.enter_context(cluster.running(joining.check_address(address)))
+        from study.nodes import head
 
-            away, ask, again = None, head.ask, lambda: None
-            names = [HOME]
-        else:
-            away, ask, again, names = None, agent.answers, lambda: None, [output or Resources().output]
-        if given.list:
-            there = output and (away or address)
-            return _list(ask, [parcel.from_home(output)] if there else names, console)
-        place, _, name = (given.fetch or given.follow).rpartition("/")
-        names = [place] if place else names
-        if given.fetch:
-            return _fetch(ask, again, name, names, Path(output or Resources().output), console)
-        return attend.attend(away, ask, name, names, away.job(name) if away else None, console)
+        there, roots = There(head.ask, f"--address {shlex.quote(address)}", HOME), [HOME]
+    else:
+        there, roots = There(agent.answers, "", default), [output or default]
+    named = [parcel.from_home(output)] if output is not None and there.flags else []
+    if given.list:
+        return _list(there.ask, named or roots, console)
+    place, _, name = (given.fetch or given.follow).rpartition("/")
+    if place:
+        roots = [place]
+    elif named and not given.fetch:
+        roots = named
+    elif there.away:
+        roots = there.away.likely(name, roots)
+    if not place and given.fetch:  # whose --output is the folder here, and may be the one there
+        roots = list(dict.fromkeys([*named, *roots]))
+    roots = taken(
+        there, name, roots, "--fetch" if given.fetch else "--follow", functools.partial(say, console)
+    )
+    if given.fetch:
+        return _fetch(there, name, roots, Path(output or default), console)
+    root = roots[0] if len(roots) == 1 else None
+    job = there.away.job(name, root) if there.away else None
+    return attend.attend(there, name, roots, job and job[0], console)
 
 
 def _list(ask: fetch.Ask, roots: list[str], console: Console) -> int:
@@ -118,10 +160,9 @@ def _list(ask: fetch.Ask, roots: list[str], console: Console) -> int:
     return 0
 
 
-def _fetch(
-    ask: fetch.Ask, again: Callable[[], None], name: str, roots: list[str], output: Path, console: Console
-) -> int:
+def _fetch(there: There, name: str, roots: list[str], output: Path, console: Console) -> int:
     output = output.expanduser().absolute()
+    again = there.again or (lambda: None)
     columns = (
         TextColumn(f"{name}: {{task.description}}"),
         BarColumn(),
@@ -139,14 +180,14 @@ def _fetch(
             progress.update(task, completed=done, total=total)
 
         try:
-            folder, there = fetch.fetch(ask, name, roots, output, told, again)
+            folder, what = fetch.fetch(there.ask, name, roots, output, told, again)
         except KeyboardInterrupt:
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             say(console, "interrupted; the same command goes on with what has arrived")
             return INTERRUPTED
     took = time.monotonic() - began
-    size = f"{len(there.files)} files, {brought / 2**20:.1f} MiB new in {took:.0f} s"
-    say(console, f"{name} ({there.state}): {size}, verified, folder {folder}")
+    size = f"{len(what.files)} files, {brought / 2**20:.1f} MiB new in {took:.0f} s"
+    say(console, f"{name} ({what.state}): {size}, verified, folder {folder}")
     if (folder / "report.html").is_file():
         say(console, f"report: {folder / 'report.html'}")
     else:

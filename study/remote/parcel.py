@@ -115,18 +115,3 @@ def from_home(place: str) -> str:
     if given.startswith(("/", "~")) or "://" in given:
         return given
     return f"~/{PurePosixPath(given)}"
-
-
-def resumption(argv: list[str]) -> list[str]:
-    """The arguments of a ``--resume`` without those that only matter here: the rest goes as it is."""
-    here = ("--submit", "--address", "--output")
-    kept: list[str] = []
-    at = 0
-    while at < len(argv):
-        flag = argv[at].partition("=")[0]
-        if flag in here:
-            at += 1 if "=" in argv[at] else 2
-            continue
-        kept.append(argv[at])
-        at += 1
-    return kept

@@ -199,12 +199,43 @@ def test_ssh_reaches_nobody() -> None:
         (["--follow", "../x"], "--follow: got '../x', must be a study's name"),
         (["--address", "http://127.0.0.1:1", "--fetch", "a b"], "--fetch: got 'a b'"),
         (["--follow", "none"], "--follow: no study none (in studies)"),
-        (["--submit", "none.yaml", "--trials", "0"], "search.trials: got '0'"),  # before anything is sent
+        (["--submit", ""], "--submit: got '', must be the cluster.yaml"),
+        (["--submit", "", "--list"], "--submit: got '', must be the cluster.yaml"),
+        (["--follow", ""], "--follow: got '', must be a study's name"),
+        (["--submit", "c.yaml", "--fetch", ""], "--fetch: got '', must be a study's name"),
+        (["--submit", "c.yaml", "--resume", ""], "--resume: got '', must be a study's name"),
+        (
+            ["--submit", "c.yaml", "--resume", "/a/b"],
+            "--resume: got '/a/b', must be a study's name, e.g. digits;",
+        ),
+        (["--address", "", "--list"], "address: got '', must be HOST:PORT"),
+        (["--follow", "a", "--output", ""], "output: got '', must be a folder"),
     ],
 )
 def test_wrong_command_lines(argv: list[str], part: str, capsys: pytest.CaptureFixture[str]) -> None:
+    cluster()
     (line,) = refused(argv, capsys)
     assert part in line
+
+
+@pytest.mark.parametrize(
+    ("argv", "parts"),
+    [
+        (["--submit", "none.yaml", "--trials", "0"], ["no file none.yaml", "search.trials: got '0'"]),
+        (["--address", "nonsense", "--trials", "0"], ["address: got 'nonsense'", "search.trials: got '0'"]),
+        (["--submit", "", "--trials", "0"], ["--submit: got ''", "search.trials: got '0'"]),
+        (["--submit", "none.yaml", "--follow", "", "--lst"], ["none.yaml", "--follow: got ''", "'--lst'"]),
+        (["--submit", "none.yaml", "--resume", ".."], ["no file none.yaml", "--resume: got '..'"]),
+        (["--fetch", "", "--list"], ["one of them at a time", "--fetch: from where?", "--fetch: got ''"]),
+    ],
+)
+def test_all_that_is_wrong_at_once(
+    argv: list[str], parts: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = refused(argv, capsys)
+    assert len(lines) == len(parts)
+    for part in parts:
+        assert sum(part in line for line in lines) == 1, part
 
 
 def test_a_list_of_what_is_here(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -254,8 +285,3 @@ def test_too_much_code_is_not_sent(tmp_path: Path) -> None:
     (tmp_path / "parcel").mkdir()
     with pytest.raises(ConfigError, match=r"the largest file is fat/data\.bin; at most 100 MiB"):
         parcel.pack(tmp_path / "parcel", None, [tmp_path / "fat"])
-
-
-def test_a_resumption_goes_as_it_is() -> None:
-    argv = ["--submit", "c.yaml", "--resume", "a", "--output=x", "--trials", "9", "--address=http://h"]
-    assert parcel.resumption(argv) == ["--resume", "a", "--trials", "9"]
