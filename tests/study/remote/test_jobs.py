@@ -1,13 +1,8 @@
-"""Ray's own job client at a server that fails as a real one does: restarted, or gone in the middle."""
+"""Ray's own job client, and who listens to a job through it, where the server fails."""
 
 from __future__ import annotations
 
-import asyncio
-import os
-import threading
 from collections.abc import Iterator
-from importlib.metadata import version
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -16,97 +11,18 @@ from study.nodes import jobs
 from study.remote import follow
 from study.remote.agent import MARK, Frame
 from study.remote.agent import answers as ask
+from tests.study.remote.job_server import Head, serving
 from tests.study.remote.test_agent import finished
 from tests.study.remote.test_follow import console, written
 from trainables.errors import ConfigError
 
-pytestmark = [
-    pytest.mark.skipif(find_spec("aiohttp_cors") is None, reason="needs ray[default]: the extra 'cluster'"),
-    pytest.mark.filterwarnings("ignore:ssl=None is deprecated"),  # Ray's client
-]
-
-
-class Head:
-    """A job server that knows no job but those in ``states``, and sends ``log`` of each."""
-
-    def __init__(self) -> None:
-        self.states: dict[str, str] = {}
-        self.takes = "RUNNING"  # state of a job that is sent
-        self.log = ""
-        self.loop = asyncio.new_event_loop()
-        ready = threading.Event()
-        self.thread = threading.Thread(target=self._serve, args=(ready,))
-        self.thread.start()
-        ready.wait()
-
-    def _serve(self, ready: threading.Event) -> None:
-        from aiohttp import web
-
-        async def start() -> None:
-            app = web.Application()
-            app.router.add_get("/api/version", self._version)
-            app.router.add_get("/api/packages/{way}/{name}", self._version)
-            app.router.add_post("/api/jobs/", self._take)
-            app.router.add_get("/api/jobs/{job}/logs/tail", self._tail)
-            app.router.add_get("/api/jobs/{job}", self._info)
-            self.runner = web.AppRunner(app)
-            await self.runner.setup()
-            site = web.TCPSite(self.runner, "127.0.0.1", 0)
-            await site.start()
-            self.url = "http://{}:{}".format(*self.runner.addresses[0])
-            ready.set()
-
-        self.loop.run_until_complete(start())
-        self.loop.run_forever()
-        self.loop.run_until_complete(self.runner.cleanup())
-        self.loop.close()
-
-    async def _version(self, request):
-        from aiohttp import web
-
-        return web.json_response({"ray_version": version("ray")})
-
-    async def _take(self, request):
-        from aiohttp import web
-
-        job = (await request.json())["submission_id"]
-        self.states[job] = self.takes
-        return web.json_response({"job_id": job, "submission_id": job})
-
-    async def _info(self, request):
-        from aiohttp import web
-
-        job = request.match_info["job"]
-        if job not in self.states:
-            raise web.HTTPNotFound(text=f"Job {job} does not exist")
-        return web.json_response(
-            {"type": "SUBMISSION", "entrypoint": "x", "submission_id": job, "status": self.states[job]}
-            | {"message": "why", "driver_exit_code": None}
-        )
-
-    async def _tail(self, request):
-        from aiohttp import web
-
-        if request.match_info["job"] not in self.states:
-            raise web.HTTPNotFound
-        socket = web.WebSocketResponse()
-        await socket.prepare(request)
-        if self.log:
-            await socket.send_str(self.log)
-        await socket.close()
-        return socket
+pytestmark = pytest.mark.filterwarnings("ignore:ssl=None is deprecated")  # Ray's client
 
 
 @pytest.fixture
 def head(monkeypatch: pytest.MonkeyPatch) -> Iterator[Head]:
-    for name in ("RAY_API_SERVER_ADDRESS", "RAY_AUTH_MODE", "RAY_AUTH_TOKEN_PATH", "RAY_USAGE_STATS_ENABLED"):
-        monkeypatch.setenv(name, os.environ.get(name, ""))  # and what it was, afterwards
-        monkeypatch.delenv(name)
-    monkeypatch.setattr(jobs, "AGAIN_S", 0.01)
-    started = Head()
-    yield started
-    started.loop.call_soon_threadsafe(started.loop.stop)
-    started.thread.join()
+    with serving(monkeypatch) as started:
+        yield started
 
 
 @pytest.fixture

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shlex
+import shutil
+import signal
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -14,7 +19,9 @@ import pytest
 
 from study import launch
 from study.remote import follow, frames, route, tunnel
-from study.remote.agent import MARK
+from study.remote.agent import MARK, answers
+from study.remote.away import There
+from study.store import held
 from tests.study.remote.test_agent import finished
 from tests.study.test_launch_errors import refused
 
@@ -25,16 +32,15 @@ home = pathlib.Path(__file__).parent
 if sys.argv[-1] == "cat":
     os.execvp("cat", ["cat"])
 program = (home / "python3").read_text() if (home / "python3").exists() else sys.executable
-done = subprocess.run([program + sys.argv[-1].removeprefix("python3")], shell=True, stdout=subprocess.PIPE)
+command = program + sys.argv[-1].removeprefix("python3")
 left = int((home / "cuts").read_text()) if (home / "cuts").exists() else 0
-if left:
-    (home / "cuts").write_text(str(left - 1))
-    frame = done.stdout.rindex(b"spinetune: ", 0, -40)  # the last one before the end's
-    os.write(1, done.stdout[: frame + 30])
-    sys.stderr.write("client_loop: send disconnect: Broken pipe\\n")
-    sys.exit(255)
-sys.stdout.buffer.write(done.stdout)
-sys.exit(done.returncode)
+if not left:
+    os.execvp("sh", ["sh", "-c", command])
+(home / "cuts").write_text(str(left - 1))
+out = subprocess.run(command, shell=True, stdout=subprocess.PIPE).stdout
+os.write(1, out[: out.rindex(b"spinetune: ", 0, -40) + 30])  # inside the last frame before the end's
+sys.stderr.write("client_loop: send disconnect: Broken pipe\\n")
+sys.exit(255)
 """
 CLUSTER = "{provider: {type: local, head_ip: 127.0.0.9}, auth: {ssh_user: researcher}}"
 THERE = ["--submit", "c.yaml"]
@@ -96,6 +102,78 @@ def test_a_head_without_python(argv: list[str], ssh: Path, capsys: pytest.Captur
     (line,) = refused([*THERE, *argv], capsys)
     assert "python3 does not answer as researcher@127.0.0.9 (" in line
     assert "not found; exit status 127)" in line
+
+
+def other(made: Path, root: Path) -> Path:
+    """Another study of that name."""
+    folder = root / made.name
+    shutil.copytree(made, folder)
+    study = json.loads((folder / "study.json").read_text()) | {"created_at": "2025-01-01T00:00:00Z"}
+    (folder / "study.json").write_text(json.dumps(study))
+    return folder
+
+
+def test_output_is_where_it_is_looked_for(
+    made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.move(made, tmp_path / "shared" / "made")
+    (line,) = refused([*THERE, "--follow", "made"], capsys)
+    assert "no study made (in ~/studies)" in line
+    shared = ["--output", str(tmp_path / "shared")]
+    assert launch.main([*THERE, "--follow", "made", *shared]) == 0
+    assert launch.main([*THERE, "--follow", "made", "--output", "../shared"]) == 0  # below home there
+    assert launch.main(["--follow", "made", *shared]) == 0
+    assert capsys.readouterr().out.count("7/7") == 3
+
+
+def test_a_fetch_s_output_is_here_and_may_be_there(
+    made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert launch.main([*THERE, "--fetch", "made", "--output", "near"]) == 0
+    assert (Path("near/made/study.json")).read_bytes() == (made / "study.json").read_bytes()
+    assert "is in" not in capsys.readouterr().out
+    second = other(made, tmp_path / "home" / "far")
+    assert launch.main([*THERE, "--fetch", "made", "--output", "far"]) == 0
+    assert (Path("far/made/study.json")).read_bytes() == (second / "study.json").read_bytes()
+    out = capsys.readouterr().out
+    first = "made is in ~/far and in ~/studies; this is the first, the other is at: "
+    assert f"{first}python -m study.launch --submit c.yaml --fetch made\n" in out
+
+
+def test_who_leaves_is_told_the_whole_way_back(ssh: Path, made: Path, tmp_path: Path) -> None:
+    shared = tmp_path / "two words"
+    folder = other(made, shared)
+    study = json.loads((folder / "study.json").read_text()) | {"state": "running"}
+    (folder / "study.json").write_text(json.dumps(study))
+    argv = [*THERE, "--follow", "made", "--output", str(shared)]
+    with (
+        held(folder),
+        subprocess.Popen(
+            [sys.executable, "-m", "study.launch", *argv],
+            env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[3]), "PYTHONUNBUFFERED": "1"},
+            stdout=subprocess.PIPE,
+            text=True,
+            # As in a terminal: in the background of a shell the tests, and what they start, ignore SIGINT.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        ) as process,
+    ):
+        assert process.stdout is not None
+        assert any("7/7" in line for line in process.stdout)
+        process.send_signal(signal.SIGINT)
+        *_, last = process.stdout
+    assert process.returncode == 130
+    back = shlex.join([*THERE, "--follow", "made", "--output", str(shared)])
+    assert last == f"detached; made goes on. Come back with: python -m study.launch {back}\n"
+
+
+def test_the_way_back_from_a_node_and_to_a_folder() -> None:
+    node = There(answers, "--address auto", "~/studies")
+    assert node.command("--follow", "a").endswith("study.launch --address auto --follow a")
+    assert node.command("--follow", "a", "~/studies").endswith("--address auto --follow a")
+    assert node.command("--follow", "a", "~/x").endswith("--address auto --follow a --output '~/x'")
+    assert node.command("--fetch", "a", "/x").endswith("--address auto --fetch /x/a")
+    here = There(answers, "", "studies")
+    assert here.command("--follow", "a", "out") == "python -m study.launch --follow a --output out"
 
 
 @pytest.mark.parametrize("text", ['{"a": [1, 2', "7", "[" * 100_000, "\xff", ""])
