@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shlex
@@ -20,7 +21,7 @@ import pytest
 from study import launch
 from study.remote import follow, frames, route, tunnel
 from study.remote.agent import MARK, answers
-from study.remote.away import There
+from study.remote.away import Away, There
 from study.store import held
 from tests.study.remote.test_agent import finished
 from tests.study.test_launch_errors import refused
@@ -245,3 +246,54 @@ def test_a_tunnel_is_open_once_ssh_listens(ssh: Path) -> None:
         assert way.holds()
     assert not way.holds()
     thread.join()
+
+
+FORWARDING = """#!{python}
+import pathlib, socket, sys, threading
+home = pathlib.Path(__file__).parent
+listening = socket.create_server(("127.0.0.1", int(sys.argv[sys.argv.index("-L") + 1].split(":")[1])))
+
+def pump(source, sink):
+    while data := source.recv(65536):
+        sink.sendall(data)
+    sink.shutdown(socket.SHUT_WR)
+
+def forward():
+    while True:
+        near = listening.accept()[0]
+        far = socket.create_connection(("127.0.0.1", {port}))
+        for pair in ((near, far), (far, near)):
+            threading.Thread(target=pump, args=pair, daemon=True).start()
+
+threading.Thread(target=forward, daemon=True).start()
+with (home / "tunnels").open("a") as file:
+    file.write(f"{{__import__('os').getpid()}}\\n")
+for line in sys.stdin:
+    print(line, end="", flush=True)
+"""
+
+
+@pytest.mark.filterwarnings("ignore:ssl=None is deprecated")
+@pytest.mark.parametrize("sends", [True, False])
+def test_a_tunnel_that_died_is_mended_for_who_listens_to_the_driver(
+    sends: bool, ssh: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The agent has an ssh of its own, which need not break: nobody else would notice."""
+    from tests.study.remote.job_server import serving
+
+    with serving(monkeypatch) as head, contextlib.ExitStack() as stack:
+        (ssh / "ssh").write_text(FORWARDING.format(python=sys.executable, port=head.url.rpartition(":")[2]))
+        away = Away("c.yaml", None, sends=sends)
+        stack.callback(away.close)
+        away.open()
+        first = away.served()
+        assert first.jobs() == []
+        assert away.served() is first
+        os.kill(int((ssh / "tunnels").read_text()), signal.SIGKILL)
+        while (second := away.served()) is first:  # until the kernel has told
+            time.sleep(0.01)
+        assert second.jobs() == []
+        assert len((ssh / "tunnels").read_text().split()) == 2
+        away.close()
+        assert away.served() is None
+        assert len((ssh / "tunnels").read_text().split()) == 2
