@@ -102,11 +102,11 @@ def _run(
     stack: ExitStack,
 ) -> int:
     output = values.get("resources", {}).get("output")
-    if output == "":
+    new = not asks(given) and given.resume is None
+    if output == "" and not new:  # of a new study the spec says it, with all else
         raise ConfigError(["output: got '', must be a folder; nearest valid: without --output"])
     default = Resources().output
     if given.submit is not None or is_url(address):
-        new = not asks(given) and given.resume is None
         spec = parcel.at_home(resolved()) if new else None
         away = Away(given.submit, address, sends=not asks(given))
         stack.callback(away.close)

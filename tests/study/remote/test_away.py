@@ -226,6 +226,10 @@ def test_wrong_command_lines(argv: list[str], part: str, capsys: pytest.CaptureF
         (["--submit", "", "--trials", "0"], ["--submit: got ''", "search.trials: got '0'"]),
         (["--submit", "none.yaml", "--follow", "", "--lst"], ["none.yaml", "--follow: got ''", "'--lst'"]),
         (["--submit", "none.yaml", "--resume", ".."], ["no file none.yaml", "--resume: got '..'"]),
+        (
+            ["--submit", "c.yaml", "--output", "", "--trials", "0"],
+            ["no file c.yaml", "output", "search.trials"],
+        ),
         (["--fetch", "", "--list"], ["one of them at a time", "--fetch: from where?", "--fetch: got ''"]),
     ],
 )
