@@ -56,6 +56,14 @@ def _user(number: int) -> str:
         return str(number)
 
 
+def malformed(address: str) -> str | None:
+    """What is wrong with the form of an address; None: nothing, somebody may answer there."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if address == "auto" or (host and port.isascii() and port.isdigit() and 0 < int(port) < 65536):
+        return None
+    return f"address: got {address!r}, must be HOST:PORT, e.g. 127.0.0.1:6379, or auto"
+
+
 def check_address(address: str) -> str:
     """ConfigError unless a Ray answers at ``host:port`` (or ``ray://host:port``) and takes our token.
 
@@ -70,9 +78,9 @@ def check_address(address: str) -> str:
             )
             raise ConfigError([f"{none}, name the address of one, or leave it out"])
         address = found
+    if wrong := malformed(address):
+        raise ConfigError([wrong])
     host, _, port = address.removeprefix("ray://").rpartition(":")
-    if not host or not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
-        raise ConfigError([f"address: got {address!r}, must be HOST:PORT, e.g. 127.0.0.1:6379, or auto"])
     shown, source = token()
     try:
         with socket.create_connection((host.strip("[]"), int(port)), timeout=ANSWER_S) as connection:

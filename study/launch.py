@@ -79,14 +79,14 @@ def main(argv: list[str]) -> int:
         given, values, problems = flags.parse(parser(), argv)
         unset = _unset(given)
         address = given.address if given.address is not None else os.environ.get("RAY_ADDRESS") or None
-        if given.submit:
+        if given.submit is not None:
             address = None
         problems += unset + remote.problems(given, address) + _homeless(given, values, address)
         if remote.wanted(given, address) and not given.dry_run:
-            if problems and (given.follow or given.fetch or given.list or given.resume):
+            if problems and (remote.asks(given) or given.resume is not None):
                 raise ConfigError(problems)
             elsewhere = functools.partial(_resolved, given, values, problems, here=False)
-            return remote.run(given, values, address, argv, console, elsewhere)
+            return remote.run(given, values, address, console, elsewhere)
         if given.resume is not None:
             study_spec = resumed.spec_of(given, values, problems)
         else:
@@ -119,11 +119,10 @@ def main(argv: list[str]) -> int:
 def _unset(given: argparse.Namespace) -> list[str]:
     """One line for every flag with an empty word, which is as if it were not there from here on.
 
-    A variable of a script that is not set must not start another study than the one that was meant.
+    A variable of a script that is not set must not start another study than the one that was meant. Flags for
+    studies elsewhere: see ``remote.problems``.
     """
-    found = [
-        name for name in ("preset", "spec", "resume", "submit", "follow", "fetch") if vars(given)[name] == ""
-    ]
+    found = [name for name in ("preset", "spec", "resume") if vars(given)[name] == ""]
     for name in found:
         setattr(given, name, None)
     return [f"--{name}: got '', must not be empty; nearest valid: leave --{name} out" for name in found]

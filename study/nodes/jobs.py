@@ -17,13 +17,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from study.remote import agent
+from study.remote import agent, frames
 from study.remote.agent import Frame
 from trainables.errors import ConfigError, said
 
 ASK = "spinetune-ask-"  # submission ids of the agent's jobs
 STUDY = "spinetune-study-"  # and of studies
 STOP_S = 120  # that a study gets to save itself when its job is stopped; Ray's default is 3
+AGAIN_S = 1.0  # between two tries to hear a job's words
+FAILURES = 10  # of these in a row: then others need not wait for it
 ENDED = {"SUCCEEDED": 0, "STOPPED": 130, "FAILED": 1}  # exit status where the job tells none
 
 
@@ -54,9 +56,16 @@ class Server:
             jobs = [job for job in self._client.list_jobs() if str(job.submission_id).startswith(STUDY)]
         return sorted(jobs, key=lambda job: job.start_time or 0, reverse=True)
 
-    def job(self, name: str) -> Any | None:
-        """The newest job of a study."""
-        return next((job for job in self.jobs() if (job.metadata or {}).get("study") == name), None)
+    def job(self, name: str, root: str | None = None) -> Any | None:
+        """The newest job of a study, in the folder ``root`` if one is told."""
+        for job in self.jobs():
+            told = job.metadata or {}
+            place = told.get("output")
+            # Who knows what ~ is there: only two of a kind can differ.
+            other = root and place and place != root and place.startswith("~") == root.startswith("~")
+            if told.get("study") == name and not other:
+                return job
+        return None
 
     def roots(self) -> list[str]:
         """The folders that jobs were told to make study folders in."""
@@ -119,13 +128,16 @@ class Server:
                 )
         try:
             for line in self.words(job):
-                if line.startswith(agent.MARK):
-                    frame = json.loads(line.removeprefix(agent.MARK))
-                    if frame.get("end"):
-                        return
-                    yield frame
+                frame = frames.read(line.encode())
+                if frame is None:
+                    continue
+                if frame.get("end"):
+                    return
+                yield frame
             over = self.ended(job)
-            why = over[1].strip().splitlines()[-1:] if over else ["its log has ended"]
+            if over is None or over[0] == 0:  # it has more to say, or has said it
+                raise LostError("its log breaks off")
+            why = over[1].strip().splitlines()[-1:]
             raise ConfigError([f"the cluster's head gives no answer: {(why or ['no reason told'])[-1]}"])
         finally:
             with contextlib.suppress(Exception):  # of a job that is over, or of a server that is gone
@@ -155,30 +167,53 @@ def _lost() -> Iterator[None]:
         yield
     except Exception as error:
         text = said(error)
-        status = text.partition("status code ")[2][:1]
-        if isinstance(error, RuntimeError) and status == "4":  # understood and refused: no use to try again
+        status = text.partition("status code ")[2][:1] if isinstance(error, RuntimeError) else ""
+        status = str(getattr(error, "status", status))  # of a log that is not there: aiohttp's own
+        if status[:1] == "4":  # understood and refused: no use to try again
             raise ConfigError([f"the cluster's job server refuses: {text[:300]}"]) from None
         raise LostError(text[:300]) from error
 
 
 class Words(threading.Thread):
-    """A job's words, said line by line while something else goes on; begins again where a tunnel broke."""
+    """A job's words, said line by line while something else goes on; begins again where a tunnel broke.
 
-    def __init__(self, server: Callable[[], Server], job: str, say: Callable[[str], None]) -> None:
+    ``server()`` is None while no job server answers.
+    """
+
+    def __init__(self, server: Callable[[], Server | None], job: str, say: Callable[[str], None]) -> None:
         super().__init__(daemon=True)
         self.server, self.job, self.say = server, job, say
-        self.over = threading.Event()  # the job has ended, and all of its words are said
+        self.end: tuple[int, str] | None = None  # as ``Server.ended`` has it, once all words are said
+        self._lost = False  # the job is unknown: a head that was started again
+        self._failures = 0  # in a row
+
+    def over(self) -> bool | None:
+        """Whether the job has ended and all of its words are said; None where nobody can be asked."""
+        if self.end is not None:
+            return True
+        return None if self._lost or self._failures >= FAILURES else False
 
     def run(self) -> None:
-        """Until the job is over."""
+        """Until the job is over, or nothing more will be heard of it."""
         said_already = 0
-        while not self.over.is_set():
-            try:
-                for at, line in enumerate(self.server().words(self.job)):
-                    if at >= said_already:
-                        self.say(line)
-                        said_already += 1
-                if self.server().ended(self.job) is not None:
-                    self.over.set()
-            except LostError:
-                time.sleep(1)  # whoever owns the connection opens it again
+        try:
+            while self.end is None:
+                try:
+                    server = self.server()
+                    if server is None:
+                        raise LostError("no job server answers")
+                    for at, line in enumerate(server.words(self.job)):
+                        self._failures = 0
+                        if at >= said_already:
+                            self.say(line)
+                            said_already += 1
+                    self.end = server.ended(self.job)
+                    self._failures = 0
+                except LostError:
+                    self._failures += 1
+                if self.end is None:
+                    time.sleep(AGAIN_S)
+        except ConfigError as error:
+            self.say(f"no more words of the driver: {error.problems[0]}")
+        finally:
+            self._lost = self.end is None  # whatever the reason: nobody must wait for this thread

@@ -7,11 +7,10 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
-from typing import Any
 
 from rich.console import Console
 
-from study.console import Display, headline
+from study.console import Display, headline, say
 from study.ending import INTERRUPTED
 from study.remote.agent import ODD, Frame
 from study.remote.watched import Watched, readable
@@ -20,7 +19,7 @@ from trainables.errors import ConfigError, said
 
 LEASE_S = 600.0  # one answer of the agent; then it is asked again
 AGAIN_S = 3.0  # between two tries of a connection that broke
-WORDS_S = 15.0  # that a job's last words may be late
+ALONE = 3  # frames without anybody who answers for the driver, before what the files say is believed
 # Of a job's log: the driver's lines for ended trials, of which the display has its own, and Ray's own words.
 UNSAID = re.compile(r" *\d+/\d+  #\d+ |\S+ \S+\s+INFO \w+\.py:\d+ -- |Running entrypoint for job ")
 STATUS = {"complete": 0, "interrupted": INTERRUPTED}  # exit status by the state of study.json; others: 1
@@ -33,15 +32,18 @@ def follow(
     name: str,
     roots: list[str],
     console: Console,
-    over: Callable[[], bool] | None = None,
+    over: Callable[[], bool | None] | None = None,
     again: Callable[[], None] | None = None,
 ) -> Watched | None:
     """Show the study until it is over, by its own files or by ``over`` where its driver can be asked.
 
-    None where it never came to be. ``ask`` raises OSError where a connection breaks; ``again`` mends it.
+    ``over`` tells None while, or since, nobody answers for the driver: then the files decide again.
+    Returns None where the study never came to be. ``ask`` raises OSError where a connection breaks; ``again``
+    mends it.
     """
     watched: Watched | None = None
     quiet = 0  # frames without news since it was over: what was on its way then has arrived after two
+    alone = 0  # frames since nobody answers for the driver, which may be for a moment
     with readable(name), ExitStack() as stack:
         waiting = console.status(f"{name}: starting") if console.is_terminal else None
         if waiting is not None:
@@ -57,10 +59,12 @@ def follow(
             if watched is not None:
                 watched.take(frame)
                 display.slots = watched.most
-            if over is None and (frame.get("over") or "state" not in frame):
+            told = None if over is None else over()
+            alone = alone + 1 if told is None else 0
+            if (over is None or alone > ALONE) and (frame.get("over") or "state" not in frame):
                 break
             news = any(frame.get(part) for part in ("asked", "trials", "epochs"))
-            quiet = quiet + 1 if over is not None and over() and not news else 0
+            quiet = quiet + 1 if told and not news else 0
             if quiet > 1:
                 break
     return watched
@@ -123,15 +127,8 @@ def _frames(
                 say(console, f"connection lost ({error}); the study goes on, trying again")
             lost = True
             time.sleep(AGAIN_S)
-            with suppress(ConfigError):  # not yet
+            with suppress(ConfigError, OSError):  # not yet
                 again()
-
-
-def say(console: Console, text: Any) -> None:
-    """One line, whatever the width."""
-    console.print(
-        plain(text) if isinstance(text, str) else text, highlight=False, soft_wrap=True, markup=False
-    )
 
 
 def word(console: Console) -> Callable[[str], None]:

@@ -16,7 +16,7 @@ import yaml
 
 import trainables
 from study.spec import StudySpec
-from trainables.errors import ConfigError
+from trainables.errors import ConfigError, said
 from trainables.imports import find
 
 ROOMS = ("trainables", "study", "analysis")
@@ -30,10 +30,13 @@ def pack(folder: Path, spec: StudySpec | None, modules: Iterable[Path] = ()) -> 
     """Fill an empty folder with what is sent; returns its bytes. ConfigError where that is too much."""
     root = Path(trainables.__file__).parents[1]
     for source in [*(root / room for room in ROOMS), *modules]:
-        if source.is_dir():
-            shutil.copytree(source, folder / source.name, ignore=shutil.ignore_patterns(*LEFT_OUT))
-        else:
-            shutil.copyfile(source, folder / source.name)
+        try:
+            if source.is_dir():
+                shutil.copytree(source, folder / source.name, ignore=shutil.ignore_patterns(*LEFT_OUT))
+            else:
+                shutil.copyfile(source, folder / source.name)
+        except OSError as error:  # copytree's own has a list of files
+            raise ConfigError([f"--submit: {source} cannot be copied to be sent: {said(error)}"]) from None
     if spec is not None:
         text = yaml.safe_dump(json.loads(spec.model_dump_json()), sort_keys=False)
         (folder / SPEC).write_text(text, encoding="utf-8")
@@ -112,18 +115,3 @@ def from_home(place: str) -> str:
     if given.startswith(("/", "~")) or "://" in given:
         return given
     return f"~/{PurePosixPath(given)}"
-
-
-def resumption(argv: list[str]) -> list[str]:
-    """The arguments of a ``--resume`` without those that only matter here: the rest goes as it is."""
-    here = ("--submit", "--address", "--output")
-    kept: list[str] = []
-    at = 0
-    while at < len(argv):
-        flag = argv[at].partition("=")[0]
-        if flag in here:
-            at += 1 if "=" in argv[at] else 2
-            continue
-        kept.append(argv[at])
-        at += 1
-    return kept

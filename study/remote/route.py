@@ -31,7 +31,8 @@ class Route:
     def tunnel(self, head: str, local_port: int) -> list[str]:
         """The command that makes the head's job server answer at 127.0.0.1:local_port.
 
-        ``cat`` instead of -N: it ends with its standard input, so no tunnel outlives a killed process.
+        ``cat`` instead of -N: it ends with its standard input, so no tunnel outlives a killed process, and
+        what it says again shows that ssh is through.
         """
         forward = f"127.0.0.1:{local_port}:127.0.0.1:{self.port}"
         return [*self._ssh(), "-T", "-L", forward, "-l", self.user, "--", head, "cat"]
@@ -61,14 +62,14 @@ class Route:
 
 def read(path: str) -> Route:
     """The route of a cluster.yaml; ConfigError where the file is none."""
-    file = Path(path).expanduser()
+    file = Path(os.path.expanduser(path))  # noqa: PTH111 (pathlib's raises where there is no such user)
     try:
         config = yaml.safe_load(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         near = sorted(str(one) for one in [*Path().glob("*.yaml"), *Path("clusters").glob("*.yaml")])
         known = f"; here are: {', '.join(near)}" if near else ""
         raise ConfigError([f"--submit: no file {path}{known}"]) from None
-    except (OSError, ValueError, yaml.YAMLError) as error:
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise ConfigError([f"--submit: {path} cannot be read as YAML: {said(error)}"]) from None
     if not isinstance(config, dict):
         config = {}
@@ -79,21 +80,31 @@ def read(path: str) -> Route:
     if not isinstance(provider, dict) or not isinstance(auth, dict) or "type" not in provider:
         lacks = "it lacks 'provider' with its type, or 'auth'"
         raise ConfigError([f"--submit: {path} is not a cluster.yaml as 'ray up' takes it: {lacks}"])
-    problems = []
     user, head = auth.get("ssh_user"), provider.get("head_ip")
+    wrong = []
     if not _word(user):
-        problems.append(f"--submit: {path}: auth.ssh_user: got {user!r}, must be a user of the head")
+        wrong.append(f"auth.ssh_user: got {user!r}, must be a user of the head")
     if provider["type"] == "local" and not _word(head):
-        problems.append(f"--submit: {path}: provider.head_ip: got {head!r}, must be the head's address")
-    if problems:
-        raise ConfigError(problems)
+        wrong.append(f"provider.head_ip: got {head!r}, must be the head's address")
+    for key, what in (("ssh_private_key", "the path of a key"), ("ssh_proxy_command", "a command")):
+        if not isinstance(auth.get(key), str | None):
+            wrong.append(f"auth.{key}: got {auth[key]!r}, must be {what}, or left out")
+    commands = config.get("head_start_ray_commands")
+    if not isinstance(commands, list | None):
+        wrong.append(f"head_start_ray_commands: got {commands!r}, must be a list of commands")
+        commands = None
+    port = _port(commands or [])
+    if not 0 < port < 65536:
+        wrong.append(f"head_start_ray_commands: got --dashboard-port={port}, must be from 1 to 65535")
+    if wrong:
+        raise ConfigError([f"--submit: {path}: {problem}" for problem in wrong])
     return Route(
         file=file,
         head=str(head) if provider["type"] == "local" else None,
         user=str(user),
         key=auth.get("ssh_private_key"),
         proxy=auth.get("ssh_proxy_command"),
-        port=_port(config),
+        port=port,
         token=_token(config, file),
     )
 
@@ -103,10 +114,10 @@ def _word(value: Any) -> bool:
     return isinstance(value, str) and re.fullmatch(r"[\w.:%\[\]-]+", value) is not None and value[0] != "-"
 
 
-def _port(config: dict[str, Any]) -> int:
+def _port(commands: list[Any]) -> int:
     """The dashboard's port in the commands that start the head."""
-    for command in config.get("head_start_ray_commands") or ():
-        if match := re.search(r"--dashboard-port[= ](\d+)", str(command)):
+    for command in commands:
+        if match := re.search(r"--dashboard-port[= ]([0-9]{1,9})", str(command)):
             return int(match[1])
     return PORT
 
@@ -117,5 +128,5 @@ def _token(config: dict[str, Any], file: Path) -> Path | None:
     source = mounts.get(TOKEN) if isinstance(mounts, dict) else None
     if not isinstance(source, str):
         return None
-    here = Path(source).expanduser()
+    here = Path(os.path.expanduser(source))  # noqa: PTH111 (as above)
     return here if here.is_absolute() or here.is_file() else file.parent / here

@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import json
 import os
+import secrets
 import shutil
 import socket
 import subprocess
@@ -15,20 +16,23 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
-from study.remote import agent
+from study.remote import agent, frames
 from study.remote.agent import Frame
 from study.remote.route import TOKEN, Route
 from trainables.errors import ConfigError
 
-PATIENCE_S = 10.0  # for ssh to connect: past its own ConnectTimeout, so that ssh says what is wrong
+PATIENCE_S = 15.0  # for ssh to connect: past its own ConnectTimeout, so that ssh says what is wrong
+MOST_WORDS = 2**16  # bytes of what ssh and the head's shell say at the beginning
 ANSWER_S = 4.0  # for the job server's first answer
+SSH_FAILED = 255  # ssh's exit status where ssh itself failed; others are those of what ran there
 CLOUD_S = 60.0  # for a cloud to say where the head is
 INSTALL = "pip install 'spinetune[cluster]'"  # ray[default]
 
@@ -37,9 +41,17 @@ class NoWayError(ConfigError):
     """The cluster cannot be reached, or does not let us in."""
 
 
+@dataclass(frozen=True)
+class Way:
+    """A job server's URL as it can be asked from here."""
+
+    url: str
+    holds: Callable[[], bool] = lambda: True  # False: the tunnel has ended, its port may be anybody's by now
+
+
 @contextmanager
-def opened(route: Route) -> Iterator[str]:
-    """The job server behind ssh as a URL on this machine, for the length of the block."""
+def opened(route: Route) -> Iterator[Way]:
+    """The way to the job server behind ssh, for the length of the block."""
     head = head_of(route)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -54,8 +66,8 @@ def opened(route: Route) -> Iterator[str]:
             start_new_session=True,
         )
         try:
-            _until_open(process, port, f"{route.user}@{head}", words)
-            yield f"http://127.0.0.1:{port}"
+            _until_open(process, f"{route.user}@{head}", words.fileno())
+            yield Way(f"http://127.0.0.1:{port}", lambda: process.poll() is None)
         finally:
             process.terminate()
             process.communicate()
@@ -74,14 +86,25 @@ def directly(url: str) -> None:
                 os.environ[name] = ",".join(filter(None, [before, host]))
 
 
-def _until_open(process: subprocess.Popen[bytes], port: int, whom: str, words: object) -> None:
+def _until_open(process: subprocess.Popen[bytes], whom: str, words: int) -> None:
+    """Wait until ssh itself listens at the port; ``words``: the file that it writes to.
+
+    That somebody listens there would not do: the port was free for a moment, and whoever took it would be
+    sent the token. But ssh runs the ``cat`` there only once it listens here (ExitOnForwardFailure), and
+    nobody else knows the word that comes back.
+    """
+    word = secrets.token_hex(16).encode()
+    assert process.stdin is not None
+    with contextlib.suppress(OSError):  # ssh has ended
+        process.stdin.write(word + b"\n")
+        process.stdin.flush()
     until = time.monotonic() + PATIENCE_S
     while time.monotonic() < until and process.poll() is None:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+        # pread: ssh goes on writing where it is
+        if word in os.pread(words, MOST_WORDS, 0):
             return
         time.sleep(0.05)
-    words.seek(0)  # type: ignore[attr-defined]
-    said = words.read().decode(errors="replace").strip().splitlines() or ["no answer"]  # type: ignore[attr-defined]
+    said = os.pread(words, MOST_WORDS, 0).decode(errors="replace").strip().splitlines() or ["no answer"]
     changed = next((line for line in said if "HOST IDENTIFICATION HAS CHANGED" in line), None)
     why = "its host key has changed; if that is right: ssh-keygen -R HOST" if changed else said[-1].strip()
     raise NoWayError([f"--submit: ssh does not reach the head as {whom}: {why}"])
@@ -90,32 +113,46 @@ def _until_open(process: subprocess.Popen[bytes], port: int, whom: str, words: o
 def ask(route: Route, request: Frame) -> Iterator[Frame]:
     """The agent's frames over ssh: works with any Python there, and when Ray is down.
 
-    Raises OSError (with no number) where the connection breaks.
+    Raises OSError (with no number) where the connection breaks, NoWayError where the head has no Python.
     """
     program = Path(agent.__file__).read_text(encoding="utf-8")
     program = f"import sys\nsys.argv[1:] = [{json.dumps(request)!r}]\nexec({program!r})\n"
+    head = head_of(route)
     with tempfile.TemporaryFile() as source, tempfile.TemporaryFile() as words:
         source.write(program.encode())
         source.seek(0)
         process = subprocess.Popen(
-            route.shell(head_of(route), "python3 -u -"),
+            route.shell(head, "python3 -u -"),
             stdin=source,
             stdout=subprocess.PIPE,
             stderr=words,
             start_new_session=True,
         )
         assert process.stdout is not None
+        answered = False
         try:
             for line in process.stdout:
-                if line.startswith(agent.MARK.encode()):
-                    frame = json.loads(line.removeprefix(agent.MARK.encode()))
-                    if frame.get("end"):
-                        return
-                    yield frame
-            process.wait()
+                answered |= line.startswith(agent.MARK.encode())
+                if not line.endswith(b"\n"):
+                    break  # cut off; ssh says why
+                frame = frames.read(line)
+                if frame is None:
+                    continue
+                if frame.get("end"):
+                    return
+                yield frame
+            status = process.wait()
             words.seek(0)
             said = words.read().decode(errors="replace").strip().splitlines()
-            raise OSError(said[-1].strip() if said else "the connection was closed")
+            why = said[-1].strip() if said else "the connection was closed"
+            if not answered and status >= 0 and status != SSH_FAILED:  # negative: of a signal, here
+                raise NoWayError(
+                    [
+                        f"--submit: python3 does not answer as {route.user}@{head} ({why}; exit status "
+                        f"{status}); studies there are read with it: it must be on that user's PATH"
+                    ]
+                )
+            raise OSError(why)
         finally:
             process.kill()
             process.wait()

@@ -70,6 +70,7 @@ class Head:
         ray = f"ray start --head --block --node-ip-address=127.0.0.1 --port={self.port} --num-cpus=2"
         ray += f" --dashboard-host=127.0.0.1 --dashboard-port={self.dashboard} --temp-dir={folder}/ray"
         ray += f" --ray-client-server-port={free_port()} --object-store-memory=268435456"
+        ray += f" --dashboard-agent-listen-port={free_port()}"  # else another Ray's, and no job is taken
         namespace = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"]
         self.process = subprocess.Popen(
             [*namespace, *ray.split()],
@@ -93,6 +94,16 @@ class Head:
             except OSError:
                 time.sleep(0.5)
         return False
+
+    def driver(self) -> int:
+        """The process of the study that runs there."""
+        for process in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                words = (process / "cmdline").read_bytes().split(b"\0")
+                ours = f"HOME={self.home}".encode() in (process / "environ").read_bytes().split(b"\0")
+                if ours and {b"study.launch", b"auto"} <= set(words):
+                    return int(process.name)
+        raise AssertionError("no driver runs")
 
     def end(self) -> None:
         with contextlib.suppress(ProcessLookupError):
@@ -166,8 +177,13 @@ def test_sent_followed_listed_brought_home(head: Head, tmp_path: Path) -> None:
     assert status == 2, out
     assert "studies/sent exists already" in out
 
-    status, out = head.said(*there, "--resume", "sent", "--trials", "3", cwd=tmp_path)  # mynet goes along
+    more = ["--resume", "sent", "--trials", "3"]
+    status, out = head.said(*there, *more, cwd=tmp_path)  # mynet is the head's word alone
+    assert (status, out.count("\n")) == (2, 1), out
+    assert "the study has 'mynet:net', a module" in out
+    status, out = head.said(*there, *more, "--network", "mynet:net", cwd=tmp_path)
     assert status == 0, out
+    assert "with mynet.py, myparts.py;" in out
     node = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}  # else Ray takes 127.0.0.1 for another address
     status, out = head.said("--list", "--address", f"127.0.0.1:{head.port}", cwd=tmp_path, **node)
     assert status == 0, out  # as from any node's shell
@@ -175,10 +191,13 @@ def test_sent_followed_listed_brought_home(head: Head, tmp_path: Path) -> None:
 
 
 def test_left_and_come_back_to(head: Head, tmp_path: Path) -> None:
-    """Ctrl-C ends the display, not the study; a second one of the name is refused; --follow sees its end."""
+    """Ctrl-C ends the display, not the study; a second one of the name is refused; --follow sees its end.
+
+    Its driver is killed meanwhile, and has a supervisor.
+    """
     there = ["--address", head.url]
     long = ["--trials", "4", "--epochs", "6", "--confirm", "0", "--accuracy-floor", "0", "--slots", "2"]
-    process = head.launch(*there, "--name", "left", *long, cwd=tmp_path)
+    process = head.launch(*there, "--name", "left", "--supervise", *long, cwd=tmp_path)
     assert process.stdout is not None
     first = next(line for line in process.stdout if "#0 dense" in line or line.startswith("error"))
     assert "#0 dense" in first
@@ -188,8 +207,10 @@ def test_left_and_come_back_to(head: Head, tmp_path: Path) -> None:
     assert f"Come back with: python -m study.launch --address {head.url} --follow left" in out
     status, out = head.said(*there, "--name", "left", *SMALL, cwd=tmp_path)
     assert (status, "left" in out) == (2, True), out
+    os.kill(head.driver(), signal.SIGKILL)
     status, out = head.said(*there, "--follow", "left", cwd=tmp_path)
     assert status == 0, out
+    assert "supervisor: the driver was killed (SIGKILL); going on in 1 s (restart 1)" in out
     assert "8/8" in out
     assert "Traceback" not in out
 

@@ -80,7 +80,7 @@ def test_one_bad_flag(argv: list[str], part: str, capsys: pytest.CaptureFixture[
     assert part in line
 
 
-@pytest.mark.parametrize("flag", ["preset", "spec", "resume", "submit", "follow", "fetch"])
+@pytest.mark.parametrize("flag", ["preset", "spec", "resume"])
 def test_a_variable_that_is_not_set_starts_no_other_study(
     flag: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

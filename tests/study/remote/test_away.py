@@ -28,6 +28,8 @@ CLUSTER = {
     "head_start_ray_commands": ["ray stop", "ray start --head --dashboard-port=8300"],
 }
 
+GOOD = "provider: {type: local, head_ip: 127.0.0.9}, auth: {ssh_user: u}"
+
 
 @pytest.fixture(autouse=True)
 def _alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -71,12 +73,33 @@ def test_the_repositorys_cluster_yaml_is_one() -> None:
             "provider.head_ip: got",
         ),
         ("{provider: {type: local, head_ip: h}, auth: {ssh_user: 'u x'}}", "auth.ssh_user: got 'u x'"),
+        (f"{{{GOOD}, head_start_ray_commands: 5}}", "head_start_ray_commands: got 5, must be a list"),
+        (f"{{{GOOD}, head_start_ray_commands: ['--dashboard-port=0']}}", "must be from 1 to 65535"),
+        ("{provider: {type: aws}, auth: {ssh_user: u, ssh_private_key: 5}}", "ssh_private_key: got 5"),
+        ("{provider: {type: aws}, auth: {ssh_user: u, ssh_private_key: [a]}}", "ssh_private_key: got ['a']"),
+        ("{provider: {type: aws}, auth: {ssh_user: u, ssh_proxy_command: 5}}", "ssh_proxy_command: got 5"),
+        ("[" * 6000, "cannot be read as YAML: RecursionError"),
     ],
 )
 def test_what_is_no_cluster_yaml(text: str, part: str, capsys: pytest.CaptureFixture[str]) -> None:
     Path("c.yaml").write_text(text)
     (line,) = refused(["--submit", "c.yaml", "--list"], capsys)
     assert part in line
+
+
+def test_all_that_is_wrong_with_it_at_once(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("c.yaml").write_text(
+        "{provider: {type: local}, auth: {ssh_private_key: 5}, head_start_ray_commands: 5}"
+    )
+    assert len(refused(["--submit", "c.yaml", "--list"], capsys)) == 4
+
+
+def test_a_user_that_this_machine_has_not() -> None:
+    """``~nosuch`` is a folder of that name then, as it is to a shell."""
+    found = route.read(cluster(file_mounts={"~/.ray/auth_token": "~no-such-user/token"}))
+    assert tunnel.token(found) == (None, "~no-such-user/token")
+    with pytest.raises(ConfigError, match=r"no file ~no-such-user/c\.yaml"):
+        route.read("~no-such-user/c.yaml")
 
 
 def test_the_token_is_found_in_the_order_of_the_manual(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -176,12 +199,47 @@ def test_ssh_reaches_nobody() -> None:
         (["--follow", "../x"], "--follow: got '../x', must be a study's name"),
         (["--address", "http://127.0.0.1:1", "--fetch", "a b"], "--fetch: got 'a b'"),
         (["--follow", "none"], "--follow: no study none (in studies)"),
-        (["--submit", "none.yaml", "--trials", "0"], "search.trials: got '0'"),  # before anything is sent
+        (["--submit", ""], "--submit: got '', must be the cluster.yaml"),
+        (["--submit", "", "--list"], "--submit: got '', must be the cluster.yaml"),
+        (["--follow", ""], "--follow: got '', must be a study's name"),
+        (["--submit", "c.yaml", "--fetch", ""], "--fetch: got '', must be a study's name"),
+        (["--submit", "c.yaml", "--resume", ""], "--resume: got '', must not be empty"),
+        (
+            ["--submit", "c.yaml", "--resume", "/a/b"],
+            "--resume: got '/a/b', must be a study's name, e.g. digits;",
+        ),
+        (["--address", "", "--list"], "address: got '', must be HOST:PORT"),
+        (["--follow", "a", "--output", ""], "output: got '', must be a folder"),
     ],
 )
 def test_wrong_command_lines(argv: list[str], part: str, capsys: pytest.CaptureFixture[str]) -> None:
+    cluster()
     (line,) = refused(argv, capsys)
     assert part in line
+
+
+@pytest.mark.parametrize(
+    ("argv", "parts"),
+    [
+        (["--submit", "none.yaml", "--trials", "0"], ["no file none.yaml", "search.trials: got '0'"]),
+        (["--address", "nonsense", "--trials", "0"], ["address: got 'nonsense'", "search.trials: got '0'"]),
+        (["--submit", "", "--trials", "0"], ["--submit: got ''", "search.trials: got '0'"]),
+        (["--submit", "none.yaml", "--follow", "", "--lst"], ["none.yaml", "--follow: got ''", "'--lst'"]),
+        (["--submit", "none.yaml", "--resume", ".."], ["no file none.yaml", "--resume: got '..'"]),
+        (
+            ["--submit", "c.yaml", "--output", "", "--trials", "0"],
+            ["no file c.yaml", "output", "search.trials"],
+        ),
+        (["--fetch", "", "--list"], ["one of them at a time", "--fetch: from where?", "--fetch: got ''"]),
+    ],
+)
+def test_all_that_is_wrong_at_once(
+    argv: list[str], parts: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = refused(argv, capsys)
+    assert len(lines) == len(parts)
+    for part in parts:
+        assert sum(part in line for line in lines) == 1, part
 
 
 def test_a_list_of_what_is_here(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -231,8 +289,3 @@ def test_too_much_code_is_not_sent(tmp_path: Path) -> None:
     (tmp_path / "parcel").mkdir()
     with pytest.raises(ConfigError, match=r"the largest file is fat/data\.bin; at most 100 MiB"):
         parcel.pack(tmp_path / "parcel", None, [tmp_path / "fat"])
-
-
-def test_a_resumption_goes_as_it_is() -> None:
-    argv = ["--submit", "c.yaml", "--resume", "a", "--output=x", "--trials", "9", "--address=http://h"]
-    assert parcel.resumption(argv) == ["--resume", "a", "--trials", "9"]

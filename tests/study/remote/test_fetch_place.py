@@ -12,6 +12,7 @@ from rich.console import Console
 
 from study import launch
 from study.remote import agent, commands, manifest, place
+from study.remote.away import There
 from study.store import held
 from tests.study.remote.test_agent import ask
 from tests.study.remote.test_fetch import bring, files
@@ -226,6 +227,7 @@ def test_the_command_says_what_it_left(
     (there / ".nfs000000000a3c").write_text("x")
     console = Console(width=200)
     roots = [str(there.parent)]
-    assert commands._fetch(agent.answers, lambda: None, "made", roots, tmp_path / "home", console) == 0
+    asked = There(agent.answers, "", str(there.parent))
+    assert commands._fetch(asked, "made", roots, tmp_path / "home", console) == 0
     left = "not fetched, their names are none of a study's files: '.nfs000000000a3c'\n"
     assert left in capsys.readouterr().out
