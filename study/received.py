@@ -21,7 +21,8 @@ def check(folder: Path) -> None:
 
     What is appended behind a link would go elsewhere.
 
-    From here on this process imports no module that lies in the folder, whatever its study.json names.
+    From here on this process imports no module that lies in the folder, or in a study's beside it, whatever
+    its study.json names.
     """
     home = folder.resolve()
     problems = []
@@ -36,7 +37,8 @@ def check(folder: Path) -> None:
     if problems:
         raise ConfigError(problems)
     _check_copy(folder)
-    imports.data_only(folder)
+    for study in (folder / "study.json", *folder.parent.glob("*/study.json")):
+        imports.data_only(study.parent)
 
 
 def check_modules(spec: StudySpec) -> None:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import optuna
 
 from study.space.vary import COMMON
 from trainables.config import TrainConfig
 from trainables.errors import ConfigError, said, unknown
-from trainables.imports import find
+from trainables.imports import find, whose
 
 
 def call(path: str, trial: optuna.trial.BaseTrial, base: TrainConfig) -> dict[str, Any]:
@@ -22,11 +22,7 @@ def call(path: str, trial: optuna.trial.BaseTrial, base: TrainConfig) -> dict[st
     answers of the trial, equal fields. The module is looked for where Python does and then in the current
     folder. ConfigError where it cannot be found, is not callable, fails, or returns anything else.
     """
-    function = find("function", path)
-    if not callable(function):
-        raise ConfigError(
-            [f"function {path}: is a {type(function).__name__}; must be a function name(trial, base)"]
-        )
+    function = _found(path)
     try:
         fields = function(trial, base)
     except Exception as error:
@@ -45,6 +41,22 @@ def call(path: str, trial: optuna.trial.BaseTrial, base: TrainConfig) -> dict[st
 
 def source(path: str) -> str:
     """Text of the module that holds the function; empty where it has no file of its own."""
-    find("function", path)
+    _found(path)
     file = getattr(sys.modules[path.partition(":")[0]], "__file__", None)
     return Path(file).read_text(errors="replace") if file else ""
+
+
+def _found(path: str) -> Callable[[optuna.trial.BaseTrial, TrainConfig], Any]:
+    """The function; ConfigError where it is none of the user's own: a stranger's study.json may name any.
+
+    Of Python's own modules not even the import is tried: some do something then.
+    """
+    must = "must be a function name(trial, base) of your own"
+    if path.partition(":")[0].partition(".")[0] in sys.stdlib_module_names:
+        raise ConfigError([f"function {path}: belongs to Python's own library; {must}"])
+    function = find("function", path)
+    if not callable(function):
+        raise ConfigError([f"function {path}: is a {type(function).__name__}; {must}"])
+    if owner := whose(function):
+        raise ConfigError([f"function {path}: belongs to {owner}; {must}"])
+    return cast(Callable[[optuna.trial.BaseTrial, TrainConfig], Any], function)

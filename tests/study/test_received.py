@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -71,17 +72,34 @@ def test_a_name_does_not_lead_elsewhere(name: str, root: Path, capsys: pytest.Ca
 
 
 @pytest.mark.parametrize("group", ["space", "train"])
-@pytest.mark.parametrize("module", ["studies.sent.evil", "studies.sent.deep.evil"])
+@pytest.mark.parametrize("module", ["studies.sent.evil", "studies.sent.deep.evil", "studies.other.evil"])
 def test_code_in_the_folder_is_not_run(
     module: str, group: str, root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """study.json may name a module for the search space and one for the network; never one beside itself."""
-    for place in (root / "sent", root / "sent" / "deep"):
+    """study.json may name a module for the search space and one for the network; none that studies hold."""
+    text = (root / "sent" / "study.json").read_text()
+    for place in (root / "sent", root / "sent" / "deep", root / "other"):
         place.mkdir(exist_ok=True)
+        (place / "study.json").touch()
         (place / "evil.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\n")
-    study = json.loads((root / "sent" / "study.json").read_text())
+    study = json.loads(text)
     study["spec"][group]["function" if group == "space" else "network"] = f"{module}:run"
     (root / "sent" / "study.json").write_text(json.dumps(study))
     lines = refused(capsys)
     assert any("nothing in it is executed" in line for line in lines), lines
     assert not (tmp_path / "ran").exists()
+
+
+def test_a_function_of_a_library_is_not_called(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It would be called with a trial, and importing is enough for some."""
+    study = json.loads((root / "sent" / "study.json").read_text())
+    for path, owner in (
+        ("antigravity:webbrowser", "Python's own library"),
+        ("os.path:join", "Python's own library"),
+        ("scipy.optimize:minimize", "scipy, a library that Spinetune uses"),
+    ):
+        study["spec"]["space"]["function"] = path
+        (root / "sent" / "study.json").write_text(json.dumps(study))
+        lines = refused(capsys)
+        assert any(f"function {path}: belongs to {owner}; must be" in line for line in lines), lines
+    assert "antigravity" not in sys.modules
