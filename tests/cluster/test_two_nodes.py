@@ -179,7 +179,7 @@ class Story:
             self.titles += self.lab.on(node, "cat /proc/[0-9]*/cmdline | tr '\\0' ' '").stdout
             raylet = "tr '\\0' '\\n' < /proc/$(pgrep -x raylet)/environ"
             self.environment[node] = set(self.lab.on(node, raylet).stdout.splitlines())
-            inside = f"stat -c %a {self.lab.own}; ls {self.lab.own}; ls -d /tmp/ray 2>/dev/null"
+            inside = f"stat -c %a {self.lab.own}; ls {self.lab.own}"
             self.modes[node] = self.lab.on(node, inside).stdout
 
     def _searched_for_the_token(self) -> None:
