@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from study.failing import STARVED_S, Allowance, Cause, Waiting, cause, next_in_line, out_of_memory, verdict
+from study.failing import STARVED_S, Allowance, Cause, Waiting, cause, next_in_line, verdict
+from trainables.errors import out_of_memory
 
 KILLED = """The actor died unexpectedly before finishing this task.
 The actor is dead because its worker process has died. Worker exit type: SYSTEM_ERROR Worker exit detail: \
@@ -26,6 +27,11 @@ NODE = "The actor died because its node has died. Node Id: ab. the actor's node 
         (MONITOR, "memory", "14.38 of 23.54 GB in use, 3.3 GB by the largest trial"),
         (NODE, "node", "its node died, or was cut off"),
         ("ray::step()\nMemoryError: no 8 GiB; the process held 900 MiB at most", "memory", "900 MiB at most"),
+        (
+            "ray::step()\nstudy.failing.UnreadableError: Permission denied",
+            "state",
+            "its state could not be read (Permission denied)",
+        ),
         ("", "process", "its process died"),
     ],
 )
