@@ -193,6 +193,15 @@ class Recorder:
         for number in unwanted:
             self.store.discard(number)
 
+    def sweep(self) -> None:
+        """At the end of the study: no state is left that nobody wants."""
+        self.store.sweep(
+            line["number"]
+            for line in self.ended
+            if line["state"] != "COMPLETE"
+            or (line["kind"] == "search" and not self.outcome.on_front(line["number"]))
+        )
+
     def _write(self, append: Callable[[dict[str, Any]], None], line: dict[str, Any]) -> None:
         if self.broken:
             return
