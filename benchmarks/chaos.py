@@ -154,7 +154,7 @@ class Study:
             saved = 0
             with contextlib.suppress(OSError, ConfigError):
                 path = self.folder / "checkpoints" / f"trial-{number:04d}.pt"
-                saved = checkpoint.load(path)["rows"][-1]["epoch"]
+                saved = checkpoint.load(path)["epoch"]
             missing += max(0, filed[number] - saved)
         return missing
 

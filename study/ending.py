@@ -28,7 +28,10 @@ def file(
 ) -> None:
     """What the study knows at its end: networks, times, the sampler's choice, the audit of the stops."""
     store = recorder.store
-    problem = harvest.front(recorder) if recorder.finished else None  # the test part waits for the end
+    problem = None
+    if recorder.finished:
+        problem = harvest.front(recorder)  # the test part waits for the end
+        recorder.sweep()
     if problem:
         say(console, problem, "yellow")
     earlier = earlier or {"startup_s": 0.0, "search_s": 0.0}

@@ -17,19 +17,22 @@ MEMORY_RETRIES = 1  # a trial that ran out of memory does so again, unless its n
 # Of Ray's memory monitor: what the node had in use and has in all.
 _IN_USE = re.compile(r"was ([\d.]+)GB used / ([\d.]+)GB")
 _TRIAL_GB = re.compile(r"^\d+\t([\d.]+)\tray::ResourceTrainable", re.M)  # of the largest ten processes
-_ALLOCATION = ("can't allocate memory", "out of memory", "unable to allocate", "alloc_failed")
 
 
 @dataclass(frozen=True)
 class Cause:
     """Why a process ended: ``kind`` decides on retries, ``line`` is for people."""
 
-    kind: str  # process | node | memory | gpu | hang
+    kind: str  # process | node | memory | gpu | hang | state
     line: str
 
 
 class NoGPUError(RuntimeError):
     """A trial was given GPUs, and torch finds none: it would train on the CPU, and nobody would be told."""
+
+
+class UnreadableError(OSError):
+    """The state of a trial may be there, and cannot be read here and now."""
 
 
 def check_gpus(gpus: float, device: str) -> None:
@@ -40,14 +43,6 @@ def check_gpus(gpus: float, device: str) -> None:
         raise NoGPUError(
             f"Ray gave it {gpus:g} GPUs on {socket.gethostname()}, and torch finds none there ({made_for})"
         )
-
-
-def out_of_memory(error: Exception) -> bool:
-    """Whether an exception says that no memory was left; torch raises RuntimeError on a CPU."""
-    text = str(error).lower()
-    return isinstance(error, MemoryError) or (
-        isinstance(error, RuntimeError) and any(mark in text for mark in _ALLOCATION)
-    )
 
 
 def cause(text: str, memory_mib: float | None = None) -> Cause:
@@ -64,6 +59,10 @@ def cause(text: str, memory_mib: float | None = None) -> Cause:
         said = next(line for line in reversed(text.splitlines()) if "MemoryError" in line)
         told = said.partition("MemoryError")[2].strip(" :()")
         return Cause("memory", f"out of memory ({told or 'no number'})")
+    if "UnreadableError" in text:
+        said = next(line for line in reversed(text.splitlines()) if "UnreadableError" in line)
+        told = said.partition("UnreadableError")[2].strip(" :()")
+        return Cause("state", f"its state could not be read ({told or 'no reason'})")
     if "low on memory" in text or "memory usage threshold" in text:
         numbers = _IN_USE.search(text)
         use = f", {numbers[1]} of {numbers[2]} GB in use" if numbers else ""

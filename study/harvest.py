@@ -28,9 +28,12 @@ def front(recorder: Recorder) -> str | None:
         number, of = line["number"], line["replicate_of"]
         try:
             state = storage.patiently(partial(storage.load, store.checkpoint(number)))
+            if state["epoch"] != line["epochs"]:  # its last save failed: another network than the line's
+                missing.append(f"#{number} (the state holds epoch {state['epoch']} of {line['epochs']})")
+                continue
             config = TrainConfig(**line["config"])
             model, accuracy, left = baked_network(config, state)
-        except (OSError, RuntimeError, KeyError, ConfigError) as error:
+        except (OSError, MemoryError, RuntimeError, KeyError, ConfigError) as error:
             missing.append(f"#{number} ({error})")
             continue
         file = None

@@ -30,6 +30,7 @@ class Running:
     row: dict[str, Any] = field(default_factory=dict)
     stopped: str | None = None
     retries: int = 0
+    redone: int = 0  # filed epochs that were trained again, as far as this driver has seen
 
     @property
     def over(self) -> bool:
@@ -97,8 +98,13 @@ class Recorder:
         return int(self.running[number].row.get("epoch", 0))
 
     def row(self, number: int, row: Mapping[str, Any]) -> None:
-        """File one epoch. Rows that a restarted trial repeats are the same bits and are not filed twice."""
+        """File one epoch. Rows that a restarted trial repeats are the same bits and are not filed twice.
+
+        A repeated row was trained again, or (``sent_again``) read from the trial's state.
+        """
         trial = self.running[number]
+        if row["epoch"] <= trial.row.get("epoch", 0) and not row.get("sent_again"):
+            trial.redone += 1
         if row["epoch"] <= trial.row.get("epoch", 0) or self.broken:
             return
         trial.row = finite({name: row[name] for name in METRICS if name in row} | {"reason": row["reason"]})
@@ -193,6 +199,15 @@ class Recorder:
         for number in unwanted:
             self.store.discard(number)
 
+    def sweep(self) -> None:
+        """At the end of the study: no state is left that nobody wants."""
+        self.store.sweep(
+            line["number"]
+            for line in self.ended
+            if line["state"] != "COMPLETE"
+            or (line["kind"] == "search" and not self.outcome.on_front(line["number"]))
+        )
+
     def _write(self, append: Callable[[dict[str, Any]], None], line: dict[str, Any]) -> None:
         if self.broken:
             return
@@ -231,6 +246,7 @@ class Recorder:
             "started_at": trial.started_at,
             "ended_at": time.time(),
             "retries": trial.retries,
+            "epochs_redone": trial.redone,
             "audited": self.stops.audited(suggestion.number),
             "error": reason,
         }

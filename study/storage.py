@@ -17,7 +17,6 @@ import errno
 import io
 import os
 import socket
-import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -29,7 +28,7 @@ from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit, urlunsplit
 import torch
 
 from trainables import checkpoint
-from trainables.errors import ConfigError, unknown
+from trainables.errors import unknown
 
 Result = TypeVar("Result")
 
@@ -149,29 +148,20 @@ def names(location: str) -> list[str]:
     return sorted(entry.base_name for entry in found if entry.type == fs.FileType.File)
 
 
-def save(state: dict[str, Any], location: str) -> None:
-    """Write the state of a training."""
-    buffer = io.BytesIO()  # written by torch itself, a full disk would be a RuntimeError without a number
+def packed(state: dict[str, Any]) -> memoryview:
+    """The bytes of the state of a training, as ``load`` reads them: a snapshot, whatever is trained on."""
+    buffer = io.BytesIO()
     torch.save(state, buffer)
-    write(location, buffer.getbuffer())
+    return buffer.getbuffer()
 
 
 def load(location: str) -> dict[str, Any]:
     """Read the state of a training; tensors and plain data only, nothing in it is executed.
 
-    FileNotFoundError: there is none. Any other OSError: its place is gone. ConfigError: it is damaged.
+    FileNotFoundError: there is none. Any other OSError: it cannot be read, and says nothing about the state.
+    ConfigError: it is damaged. In memory all the way: what is wrong with /tmp here is nothing to a state.
     """
-    if not is_url(location):
-        path = Path(location)
-        with _folder_is_there(path):
-            return checkpoint.load(path)
-    with tempfile.NamedTemporaryFile(suffix=".pt") as file:
-        file.write(read(location))
-        file.flush()
-        try:
-            return checkpoint.load(Path(file.name))
-        except ConfigError as error:
-            raise ConfigError([line.replace(file.name, location) for line in error.problems]) from None
+    return checkpoint.unpacked(read(location), location)
 
 
 def gone(error: OSError) -> bool:

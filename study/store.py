@@ -19,7 +19,7 @@ import errno
 import fcntl
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -159,6 +159,14 @@ class Store:
         """Remove the state of a trial that has ended. One that cannot be removed now stays for good."""
         with contextlib.suppress(OSError):
             self.remove(self.checkpoint(number))
+
+    def sweep(self, unwanted: Iterable[int]) -> None:
+        """Remove states that are there again: a process was writing one when its trial ended."""
+        with contextlib.suppress(OSError):
+            there = set(storage.names(self.checkpoints))
+            for number in unwanted:
+                if f"trial-{number:04d}.pt" in there:
+                    self.discard(number)
 
     @property
     def models(self) -> Path:

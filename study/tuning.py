@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import os
 import resource
 import signal
-import time
 import traceback
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,15 +19,16 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
 from study import storage
-from study.failing import NoGPUError, check_gpus, out_of_memory
+from study.failing import NoGPUError, UnreadableError, check_gpus
 from study.nodes import probe
 from study.nodes.care import Care, one_death_for_all
 from study.nodes.lean import lean
 from study.nodes.room import Room
 from study.resources import slots
+from study.saver import Saver
 from trainables import train
 from trainables.config import TrainConfig
-from trainables.errors import ConfigError
+from trainables.errors import ConfigError, out_of_memory
 
 if TYPE_CHECKING:  # worker processes import this file and need no Optuna
     from study.record import Recorder
@@ -35,8 +37,6 @@ if TYPE_CHECKING:  # worker processes import this file and need no Optuna
 MANY = "100000"  # trials that may wait for a process: no limit
 # Of nodes that die: ``Care`` and ``Room`` say these in a line each.
 TOLD = ("A worker died or was killed", "has been marked dead", "Raylet is terminated")
-SAVING_SHARE = 50  # a trial trains at least this many times as long as it saves
-RETRY_S = 30.0  # of a save that failed, at most
 
 
 class TrialRun(tune.Trainable):
@@ -44,22 +44,21 @@ class TrialRun(tune.Trainable):
 
     Starting a process takes as long as a short trial (import torch, connect), so processes are reused, and
     whatever Python raises is returned as the reason of a last row: the process lives on, only a kill ends
-    it. A bad trial is therefore not retried, a killed one is, and one that found no memory: its process ends,
-    and all that it held is free for the next.
+    it. A bad trial is therefore not retried, a killed one is, and so is one that found no memory or could not
+    read its state: its process ends, and all that it held is free for the next.
     """
 
     def setup(self, config: dict[str, Any]) -> None:
         """Ray's constructor. The training is built in the first step, where its errors can be reported."""
         self._run: train.Training | None = None
-        self._rows: list[dict[str, Any]] = []  # all of the run, so that none is lost with the driver
+        # All of the run, so that none is lost with the driver; as text: they are written again every epoch.
+        self._rows: list[str] = []
         self._again: list[dict[str, Any]] = []  # of them those that the driver may have lost
-        self._saved_at = time.monotonic()
-        self._save_s = 0.0
-        self._unsaved = False
-        self._refused = 0  # attempts to save, in a row
+        self._saver = Saver(partial(storage.write, config["checkpoint"]))
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Take over the next trial."""
+        self._saver.drop()
         self.setup(new_config)
         return True
 
@@ -67,31 +66,30 @@ class TrialRun(tune.Trainable):
         """One epoch."""
         try:
             run = self._training()
-            if self._again:
+            if again := bool(self._again):
                 row = self._again.pop(0)
             elif run.done:  # killed between its last row and its end: the row is filed, nothing is left
                 return {"done": True}
             else:
                 row = next(run)
-                self._rows.append(row)
-                self._unsaved = True
-                if run.done or time.monotonic() - self._saved_at >= SAVING_SHARE * self._save_s:
-                    self._save()
+                self._rows.append(json.dumps(row))
+                self._save(run)
         except Exception as error:
-            if isinstance(error, NoGPUError):
-                raise  # not the trial's fault: another node may have one
+            if isinstance(error, NoGPUError | UnreadableError):
+                raise  # not the trial's fault: it may be otherwise on another node, or later
             if out_of_memory(error):
-                self._run = None  # in the middle of an epoch: not to be saved
+                self._run = None  # in the middle of an epoch
+                self._flush()  # the state of the one before: what goes on elsewhere shall find it
                 raise MemoryError(f"{error}; the process held {_memory_mib():.0f} MiB at most") from None
             where = traceback.extract_tb(error.__traceback__)[-1]
             reason = f"{type(error).__name__}: {error} ({Path(where.filename).name}:{where.lineno})"
             return {"reason": reason, "broken": True, "done": True}
-        return {**row, "memory_mib": _memory_mib(), "done": run.done and not self._again}
+        done = run.done and not self._again
+        return {**row, "sent_again": again, "memory_mib": _memory_mib(), "done": done}
 
     def cleanup(self) -> None:
         """The study is interrupted: nothing that was trained is lost."""
-        if self._unsaved:
-            self._save()
+        self._flush()
 
     def _training(self) -> train.Training:
         if self._run is None:
@@ -99,39 +97,44 @@ class TrialRun(tune.Trainable):
             check_gpus(self.config["gpus"], config.device)
             # Silent trials are the study's to stop: reference arms run on, others count as stopped.
             run = train.Training(config, end_silent=False)
-            try:
-                state = storage.patiently(lambda: storage.load(self.config["checkpoint"]))
-                run.load_state_dict(state)
-                self._rows = state["rows"]
-                self._again = [row for row in self._rows if row["epoch"] > self.config["filed"]]
-            except FileNotFoundError:
-                pass
-            except (OSError, ConfigError, KeyError):  # damaged, or of another study: from the beginning
-                run = train.Training(config, end_silent=False)
+            if (state := self._state()) is not None:
+                try:
+                    run.load_state_dict(state)
+                    rows = [json.loads(text) for text in state["rows"]]
+                    self._rows = state["rows"]
+                    self._again = [row for row in rows if row["epoch"] > self.config["filed"]]
+                except (ConfigError, KeyError, TypeError):  # of another study: from the beginning
+                    run = train.Training(config, end_silent=False)
             self._run = run
         return self._run
 
-    def _save(self) -> None:
-        """Write the whole state of the training, and its rows.
+    def _state(self) -> dict[str, Any] | None:
+        """What a process before has saved; None: nothing, or what is damaged.
 
-        A full disk or storage that is gone is no reason to end a trial: the next epoch tries again, the last
-        one until the storage is back.
+        UnreadableError where nobody knows: a trial that began anew would write over what it could not read.
         """
-        if self._run is None:
-            return
-        started = time.monotonic()
-        state = self._run.state_dict() | {"rows": self._rows}
-        patience_s = storage.PATIENCE_S if self._run.done else 0.0
         try:
-            storage.patiently(lambda: storage.save(state, self.config["checkpoint"]), patience_s)
-            self._unsaved = False
-            self._refused = 0
-        except OSError:
-            self._refused += 1
-        self._saved_at = time.monotonic()
-        self._save_s = self._saved_at - started
-        if self._refused:  # by the clock: an attempt that a store's client has waited out took long
-            self._save_s = min(2.0**self._refused, RETRY_S) / SAVING_SHARE
+            return storage.patiently(lambda: storage.load(self.config["checkpoint"]))
+        except (FileNotFoundError, ConfigError):
+            return None
+        except OSError as error:
+            raise UnreadableError(storage.why(error)) from None
+
+    def _save(self, run: train.Training) -> None:
+        """Have the state of the training, and its rows, written beside the next epoch, or after the last.
+
+        A full disk or storage that is gone is no reason to end a trial: it is tried again and again, after
+        the last epoch until the storage is back.
+        """
+        self._saver.put(storage.packed(run.state_dict() | {"rows": self._rows}))
+        if run.done:
+            self._flush()
+
+    def _flush(self) -> None:
+        """Wait until the newest state is written; for long where it is what a trial was run for."""
+        run = self._run
+        last = run is not None and run.done and run.reason is None
+        self._saver.flush(storage.PATIENCE_S if last else 0.0)
 
 
 class _Searcher(Searcher):

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import os
 import pickle
 import zipfile
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from trainables.errors import ConfigError
+from trainables.errors import ConfigError, out_of_memory
 
 STATE_FILE = "state.pt"  # name of a saved state inside its checkpoint folder
 EVERY_S = 60.0  # at most this much training is lost with a process
@@ -42,17 +42,29 @@ def load(path: Path) -> dict[str, Any]:
 
     OSError where the file cannot be read, ConfigError where it is no checkpoint or damaged.
     """
+    return unpacked(path.read_bytes(), str(path))
+
+
+def unpacked(data: bytes, name: str) -> dict[str, Any]:
+    """A state from the bytes of its file; from memory, so that an error here is of the bytes, not of a disk.
+
+    ConfigError, which calls them ``name``, where they are no checkpoint or damaged. A MemoryError, or torch's
+    RuntimeError of that meaning, says nothing about them and is raised as it is.
+    """
     state: Any = None
     try:
-        with zipfile.ZipFile(path) as file:
+        with zipfile.ZipFile(io.BytesIO(data)) as file:
             # Checksums first: torch does not look at all of them, and what it does with damage is anything.
-            if file.testzip() is None:
-                state = torch.load(path, map_location="cpu", weights_only=True)
+            # And no entry marked as a folder: of such a one torch gives the memory as it finds it.
+            if file.testzip() is None and not any(entry.external_attr for entry in file.infolist()):
+                state = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
         what = "holds more than tensors and plain data, so reading it could run code; refused"
-        raise ConfigError([f"{path}: {what}"]) from None
-    except (zipfile.BadZipFile, zlib.error, RuntimeError, EOFError, KeyError, ValueError):
+        raise ConfigError([f"{name}: {what}"]) from None
+    except Exception as error:  # zipfile's, torch's, or what a flipped bit makes of a length: OverflowError
+        if out_of_memory(error):
+            raise
         state = None
     if not (isinstance(state, dict) and all(isinstance(state.get(key), dict) for key in ("config", "model"))):
-        raise ConfigError([f"{path}: damaged, or not a checkpoint of a training"])
+        raise ConfigError([f"{name}: damaged, or not a checkpoint of a training"])
     return state

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+_ALLOCATION = ("can't allocate memory", "out of memory", "unable to allocate", "alloc_failed")
+
 
 class ConfigError(ValueError):
     """Bad input from a person. ``problems``: one line each with what was given, the rule, a valid choice."""
@@ -30,6 +32,14 @@ def require_known(what: str, given: str, names: Iterable[str]) -> str:
     if given not in known:
         raise ValueError(unknown(what, given, known))
     return given
+
+
+def out_of_memory(error: Exception) -> bool:
+    """Whether an exception says that no memory was left; torch raises RuntimeError on a CPU."""
+    text = str(error).lower()
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError) and any(mark in text for mark in _ALLOCATION)
+    )
 
 
 def said(error: BaseException) -> str:

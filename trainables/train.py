@@ -12,7 +12,7 @@ import torch
 from trainables import cost, data, machine, neurons, pruners
 from trainables.assembly import dataset, eval_batch, evaluate, final_threshold, mean_activity, pruned_network
 from trainables.config import PLACE, TrainConfig
-from trainables.errors import ConfigError
+from trainables.errors import ConfigError, out_of_memory
 from trainables.learning import LOSSES, OPTIMIZERS, groups
 from trainables.randomness import Randomness
 from trainables.schedules import learning_rates, window
@@ -202,5 +202,7 @@ class Training(Iterator[Row]):
             self.randomness.load([one.cpu() for one in state["randomness"]])
             self.epoch, self.wall_s, self.reason = state["epoch"], state["wall_s"], state["reason"]
         except (KeyError, RuntimeError, TypeError, ValueError, AttributeError) as error:
+            if out_of_memory(error):
+                raise  # of this machine, not of the state
             what = " ".join(f"{type(error).__name__}: {error}".split())[:200]
             raise ConfigError([f"not the state of a training, or of another version: {what}"]) from None

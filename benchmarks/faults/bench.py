@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import re
 import shlex
@@ -16,8 +15,6 @@ from typing import Any
 
 from benchmarks.faults.hosts import PORT, START_S, Host, Net, until
 from tests.study.driver import rows
-from trainables import checkpoint
-from trainables.errors import ConfigError
 
 EPOCHS, SEARCHED = 15, 2
 END_S = 540.0
@@ -150,14 +147,7 @@ class Bench:
             raise RuntimeError("the study ended before the fault")
         self._at = time.monotonic()
         self._said = len(self.log.read_text())
-        filed = self.filed()
-        self._before = {"filed": filed, "ended": self.ended(), "saved": {n: self._saved(n) for n in filed}}
-
-    def _saved(self, number: int) -> int:
-        with contextlib.suppress(OSError, ConfigError):
-            state = checkpoint.load(self.folder / "checkpoints" / f"trial-{number:04d}.pt")
-            return int(state["rows"][-1]["epoch"])
-        return 0
+        self._before = {"filed": self.filed(), "ended": self.ended()}
 
     def later(self, seconds: float, do: Callable[[], object]) -> None:
         """Mend the fault in a while, whatever this process waits for meanwhile; the end waits for that."""
@@ -191,8 +181,7 @@ class Bench:
 
         numbers = [number for number in numbers if number not in over]
         self.wait(lambda: all(on(number) for number in numbers), f"new epochs of {numbers}")
-        redone = [max(0, before.get(n, 0) - self._before["saved"].get(n, 0)) for n in numbers]
-        return {"affected": numbers, "again_s": round(self.since(), 1), "epochs_redone": redone}
+        return {"affected": numbers, "again_s": round(self.since(), 1)}
 
     def _named(self) -> list[int]:
         return sorted({int(found[1]) for line in self.said() if (found := _AGAIN.match(line))})
@@ -222,6 +211,9 @@ class Bench:
             "trial_processes_gone_s": round(gone_s, 1),
             "said": self.said(),
         }
+        redone = {line["number"]: line["epochs_redone"] for line in ended}
+        if facts and "affected" in facts:
+            found["epochs_redone"] = [redone.get(number, 0) for number in facts["affected"]]
         return (facts or {}) | found
 
 

@@ -16,7 +16,7 @@ from ray.tune.execution.tune_controller import TuneController
 from ray.tune.experiment import Trial
 
 from study.failing import Allowance, Cause, Waiting, cause, next_in_line, verdict
-from study.watchdog import Watchdog
+from study.watchdog import Watchdog, longest_s
 
 if TYPE_CHECKING:
     from study.record import Recorder
@@ -63,7 +63,7 @@ class Care(tune.Callback):
         self.broken: dict[int, str] = {}
         self.waiting: dict[int, Waiting] = {}
         self._trials: dict[int, Any] = {}
-        self.watchdog = Watchdog()
+        self.watchdog = Watchdog(first_s=longest_s(recorder.store.epochs.read()))
         self._allowances: dict[int, Allowance] = {}
         self._causes: dict[int, list[Cause]] = {}  # since the last new epoch
         self._hangs: dict[int, Cause] = {}
@@ -87,10 +87,11 @@ class Care(tune.Callback):
 
     def on_step_begin(self, iteration: int, trials: list[Any], **info: Any) -> None:
         self.watchdog.tick(time.monotonic())
-        for number, (silent_s, longest_s) in self.watchdog.hung().items():
+        for number, (silent_s, known_s) in self.watchdog.hung().items():
             trial = next(one for one in trials if one.config["number"] == number)
-            said = f"no epoch for {silent_s:.0f} s, the longest before took {longest_s:.0f} s: it hangs"
-            self._hangs[number] = Cause("hang", f"{said}; its process was killed")
+            known = "none before" if known_s is None else f"the longest before took {known_s:.0f} s"
+            said = f"no epoch for {silent_s:.0f} s, {known}: it hangs; its process was killed"
+            self._hangs[number] = Cause("hang", said)
             actor = trial.temporary_state.ray_actor
             if actor is not None:
                 ray.kill(actor)
@@ -98,7 +99,7 @@ class Care(tune.Callback):
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         number = trial.config["number"]
         self.waiting.pop(number, None)
-        self.watchdog.started(number)
+        self.watchdog.started(number, last=_leads_to_the_last(trial, self.recorder.filed(number)))
         if number not in self._allowances:
             self._allowances[number] = Allowance(self.retries)
 
@@ -110,7 +111,8 @@ class Care(tune.Callback):
         if result.get("broken"):
             self.broken[number] = result["reason"]
         elif "epoch" in result:
-            self.watchdog.row(number)
+            last = _leads_to_the_last(trial, result["epoch"])
+            self.watchdog.row(number, last=last, trained=not result.get("sent_again"))
             if result["epoch"] > self.recorder.filed(number):
                 self._causes.pop(number, None)
                 trial.max_failures = self._allowances[number].progressed(trial.num_failures)
@@ -162,6 +164,11 @@ class Care(tune.Callback):
         """A disk that takes no more ends the study as Ctrl-C does."""
         if self.recorder.broken:
             os.kill(os.getpid(), signal.SIGUSR1)
+
+
+def _leads_to_the_last(trial: Any, epoch: int) -> bool:
+    """Whether the epoch after this one is the trial's last, or would be behind it."""
+    return bool(epoch + 1 >= trial.config["train"]["epochs"])
 
 
 def _last_error(trial: Any) -> str:

@@ -11,9 +11,9 @@ import pytest
 from tests.analysis.visit import ARGUMENTS
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """One Chromium for all tests."""
+    """One Chromium for all tests of a file: while it runs, nothing else in the process may use asyncio."""
     playwright = pytest.importorskip("playwright.sync_api")
     with playwright.sync_playwright() as engine:
         chromium = engine.chromium.launch(executable_path=shutil.which("chromium"), args=ARGUMENTS)

@@ -79,7 +79,6 @@ def test_a_reader_who_is_busy_is_not_disturbed(browser: Any, folder: Path, tmp_p
     address = write_report(folder, tmp_path / "report.html")
     with visiting(browser, address) as visit:
         page = visit.page
-        page.evaluate(SOON)
         box = page.locator("#trials").get_by_label("Filter")
         # Inside the page: on a machine that is busy, letters from outside may come seconds apart.
         page.evaluate("""() => {
@@ -89,6 +88,8 @@ def test_a_reader_who_is_busy_is_not_disturbed(browser: Any, folder: Path, tmp_p
                 box.dispatchEvent(new Event("input", { bubbles: true }));
             }, 200);
         }""")
+        page.wait_for_function("window.typing && document.querySelector('#trials input').value.length > 2")
+        page.evaluate(SOON)
         page.wait_for_timeout(7000)
         assert page.evaluate("window.mark") == "the old page"
         page.locator("#live-pause").click()

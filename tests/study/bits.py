@@ -14,7 +14,7 @@ from tests.study.driver import optuna_study, rows
 from trainables.config import TrainConfig
 from trainables.train import Training
 
-CLOCK = {"wall_s", "train_wall_s", "started_at", "ended_at", "retries"}
+CLOCK = {"wall_s", "train_wall_s", "started_at", "ended_at", "retries", "epochs_redone"}
 UNFINISHED = {"RUNNING", "WAITING"}
 
 

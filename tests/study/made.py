@@ -20,7 +20,7 @@ from trainables.assembly import final_threshold
 from trainables.config import TrainConfig
 from trainables.metrics import METRICS
 
-TIMES = ("started_at", "ended_at", "retries")  # of a trial's line: what may differ from run to run
+TIMES = ("started_at", "ended_at", "retries", "epochs_redone")  # of a trial: what may differ by run
 COLLAPSE = 0.5  # D from which a made-up training ends at chance level
 ARMS = ["dense", "linear", "sine", "slats"]
 THREE = {  # a space of three points: three schedules, everything else fixed

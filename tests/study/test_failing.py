@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from study.failing import STARVED_S, Allowance, Cause, Waiting, cause, next_in_line, out_of_memory, verdict
+from study.failing import STARVED_S, Allowance, Cause, Waiting, cause, next_in_line, verdict
+from trainables.errors import out_of_memory
 
 KILLED = """The actor died unexpectedly before finishing this task.
 The actor is dead because its worker process has died. Worker exit type: SYSTEM_ERROR Worker exit detail: \
@@ -30,6 +31,11 @@ NODE = "The actor died because its node has died. Node Id: ab. the actor's node 
         (NODE, "node", "its node died, or was cut off"),
         ("ray::step()\nMemoryError: no 8 GiB; the process held 900 MiB at most", "memory", "900 MiB at most"),
         (NO_GPU, "gpu", "Ray gave it 2 GPUs on n7, and torch finds none there (torch 2.14, CUDA 13.0)"),
+        (
+            "ray::step()\nstudy.failing.UnreadableError: Permission denied",
+            "state",
+            "its state could not be read (Permission denied)",
+        ),
         ("", "process", "its process died"),
     ],
 )

@@ -86,7 +86,7 @@ class TestNoHome:
             ["--resume", "mine"],
             ["--list"],
             ["--follow", "mine"],
-            ["--fetch", "mine", "--submit", "c.yaml"],
+            ["--fetch", "mine", "--address", "http://127.0.0.1:1"],
         ],
     )
     def test_of_the_output(self, argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:

@@ -56,7 +56,7 @@ def test_what_is_written_is_read(place: str) -> None:
 
 def test_a_state_comes_back_and_runs_nothing(place: str, tmp_path: Path) -> None:
     file = storage.join(place, "trial-0001.pt")
-    storage.save(STATE, file)
+    storage.write(file, storage.packed(STATE))
     assert torch.equal(storage.load(file)["model"]["w"], STATE["model"]["w"])
     torch.save(STATE | {"model": {"w": Path}}, tmp_path / "evil.pt")  # a class: reading it would import
     storage.write(file, (tmp_path / "evil.pt").read_bytes())
@@ -99,7 +99,7 @@ def test_a_killed_write_leaves_what_was_there_before(place: str) -> None:
 def test_an_empty_mount_point_is_no_missing_file(tmp_path: Path) -> None:
     """Where the folder is gone, so is the mount: nothing may be begun anew, nothing written beside it."""
     file = str(tmp_path / "checkpoints" / "trial-0001.pt")
-    for action in (lambda: storage.load(file), lambda: storage.read(file), lambda: storage.save(STATE, file)):
+    for action in (lambda: storage.load(file), lambda: storage.read(file), lambda: storage.write(file, b"x")):
         with pytest.raises(OSError, match="is not there") as away:
             action()
         assert not isinstance(away.value, FileNotFoundError)

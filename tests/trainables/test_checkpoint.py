@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pickle
+import random
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,24 @@ def test_a_failed_save_keeps_the_old_state(tmp_path: Path) -> None:
         checkpoint.save(STATE | {"epoch": lambda: 2}, path)
     assert checkpoint.load(path)["epoch"] == 1
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_whatever_bit_is_flipped_it_is_damaged_or_whole(tmp_path: Path) -> None:
+    """Also those of the archive's own tables, which no checksum covers."""
+    checkpoint.save({"config": {}, "model": {"w": torch.arange(2.0)}}, tmp_path / "state.pt")
+    whole = (tmp_path / "state.pt").read_bytes()
+    draw = random.Random(0)
+    refused = 0
+    for at in range(len(whole)):
+        for mask in (1 << draw.randrange(8), 0xFF):
+            flipped = whole[:at] + bytes([whole[at] ^ mask]) + whole[at + 1 :]
+            try:
+                state = checkpoint.unpacked(flipped, "state.pt")
+            except ConfigError:
+                refused += 1
+            else:
+                assert torch.equal(state["model"]["w"], torch.arange(2.0))
+    assert refused > len(whole)
 
 
 @pytest.mark.parametrize("damage", ["empty", "torn", "flipped", "text", "list", "other"])
