@@ -88,7 +88,7 @@ def test_a_reader_who_is_busy_is_not_disturbed(browser: Any, folder: Path, tmp_p
                 box.dispatchEvent(new Event("input", { bubbles: true }));
             }, 200);
         }""")
-        page.wait_for_function("window.typing && document.querySelector('#trials input').value.length > 2")
+        assert visit.until("document.querySelector('#trials input').value.length > 2", True)
         page.evaluate(SOON)
         page.wait_for_timeout(7000)
         assert page.evaluate("window.mark") == "the old page"

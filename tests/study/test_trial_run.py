@@ -23,7 +23,8 @@ TRAIN = TrainConfig(epochs=6, threads=1, network="mlp").model_dump(mode="json")
 
 
 def given(location: Path | str, filed: int = 0, **changes: Any) -> dict[str, Any]:
-    return {"number": 1, "train": TRAIN | changes, "checkpoint": str(location), "filed": filed}
+    place = {"gpus": 0, "checkpoint": str(location), "filed": filed}
+    return {"number": 1, "train": TRAIN | changes, **place}
 
 
 def until(condition: Callable[[], object]) -> None:
