@@ -11,7 +11,8 @@ export RAY_enable_metrics_collection=0 AUTOSCALER_METRIC_PORT=-1 DASHBOARD_METRI
 export RAY_START_HOOK=study.nodes.starting.guarded
 
 # Ray opens its own folder, /tmp/ray by default, to everybody on the machine (mode 777), sockets and sent code
-# included: it lies in one that is this user's alone. The hook above makes it, and refuses somebody else's.
+# included: it lies in one that is this user's alone. The hook above makes it, and refuses somebody else's. (Workers
+# are told by --temp-dir too: Ray would give them the head's, whose user may have another number there.)
 export RAY_TMPDIR="/tmp/spinetune-$(id -u)"
 
 # The address by which this node is reached: where it has several, and none leads to the internet, Ray guesses.

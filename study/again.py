@@ -32,7 +32,7 @@ def arguments(argv: list[str]) -> list[str] | None:
         study = json.loads(text)
         stored = build(StudySpec, study["spec"])
         over = study["state"] == "complete"
-    except (ConfigError, OSError, ValueError, KeyError, TypeError):
+    except (ConfigError, OSError, ValueError, KeyError, TypeError, RuntimeError):  # the last: no such home
         return argv
     same = not identity.differences(stored, wanted) and not _grown(stored, wanted)
     if over and same and _arrived(wanted.place, text):

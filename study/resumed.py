@@ -47,7 +47,7 @@ def spec_of(given: argparse.Namespace, values: dict[str, Any], problems: list[st
     if before.name != path.parent.name:  # it would go on in the folder of its name, perhaps another study's
         moved = f"--resume: {path.parent} holds {before.name!r}; nearest valid: name the folder so again"
         raise ConfigError([*problems, moved])
-    problems += _unsaid(before, named)
+    problems += unsaid(before.resources.model_dump(), named)
     place = {"name": before.name, "resources": {"output": str(root)}}
     merged = flags.merge(fresh if layered else flags.merge(before.model_dump(), values), place)
     problems += spec.homeless(merged)
@@ -87,23 +87,25 @@ def stored(path: Path, text: bytes, problems: list[str]) -> tuple[StudySpec, dic
         raise ConfigError([*problems, f"--resume: {path} is damaged, it holds no study: {error}"]) from None
 
 
-def _unsaid(before: StudySpec, named: Mapping[str, Any]) -> list[str]:
+def unsaid(kept: Mapping[str, Any], named: Mapping[str, Any]) -> list[str]:
     """One line for every place outside the study folder that only its study.json names.
 
-    The folder may be a stranger's. What is written to a storage is written as this user, and a database is
-    shown this user's password: both are this user's to name, in whatever spelling, each time.
+    ``kept``: the resources in study.json; ``named``: those of the command line. The folder may be a
+    stranger's. What is written to a storage is written as this user, and a database is shown this user's
+    password: both are this user's to name, in whatever spelling, each time.
     """
     found = []
     for key in ("storage", "optuna_storage"):
-        place = getattr(before.resources, key)
-        if not place or key in named:
+        place = kept.get(key)
+        if not isinstance(place, str) or not place or key in named:
             continue
         flag = f"--{key.replace('_', '-')}"
         there = storage.absolute(place) if key == "storage" and not storage.homeless(place) else place
         again = f"{flag} {shlex.quote(there)}, or " if there.isprintable() else ""
+        without = "to go on without what lies there" if key == "storage" else "to go on without"
         found.append(
             f"resources.{key}: study.json names {place!r}; a study folder decides nothing outside itself, "
-            f"so say it here; nearest valid: {again}{flag} '' to go on without"
+            f"so say it here; nearest valid: {again}{flag} '' {without}"
         )
     return found
 

@@ -100,10 +100,11 @@ class TrialRun(tune.Trainable):
             if (state := self._state()) is not None:
                 try:
                     run.load_state_dict(state)
-                    rows = [json.loads(text) for text in state["rows"]]
-                    self._rows = state["rows"]
+                    # As mappings: of a study that was begun before rows were text.
+                    rows = [json.loads(row) if isinstance(row, str) else dict(row) for row in state["rows"]]
+                    self._rows = [json.dumps(row) for row in rows]
                     self._again = [row for row in rows if row["epoch"] > self.config["filed"]]
-                except (ConfigError, KeyError, TypeError):  # of another study: from the beginning
+                except (ConfigError, KeyError):  # of another study: from the beginning
                     run = train.Training(config, end_silent=False)
             self._run = run
         return self._run

@@ -16,12 +16,9 @@ PATIENCE_S = 30.0  # 'ray stop' takes 2 s, and 16 s for a process that does not 
 
 
 def commands(config: dict[str, Any]) -> dict[str, list[str]]:
-    """What to run for each worker, by address; none where a cloud's provider ends the machines themselves.
-
-    None either where this machine is not the head: a worker may have the head's home, or have been the head.
-    """
+    """What to run for each worker, by address; none where a cloud's provider ends the machines themselves."""
     provider, auth = config.get("provider", {}), config.get("auth", {})
-    if provider.get("type") != "local" or not is_here(str(provider.get("head_ip"))):
+    if provider.get("type") != "local":
         return {}
     options = [
         "BatchMode=yes",
@@ -53,9 +50,16 @@ def _end(command: list[str]) -> str | None:
 
 
 def main(argv: list[str]) -> int:
-    """Returns 0 where every worker has ended; says which has not."""
+    """Returns 0 where every worker has ended; says which has not.
+
+    Nothing is done where this machine is not the head: a worker may have the head's home, or have been it.
+    """
     config = yaml.safe_load(Path(argv[0]).read_text())
     wanted = commands(config)
+    head = str(config.get("provider", {}).get("head_ip"))
+    if wanted and not is_here(head):
+        print(f"the head, {head}, is not this machine: Ray goes on running on {', '.join(wanted)}")
+        return 0
     with ThreadPoolExecutor(max(1, len(wanted))) as pool:
         results = dict(zip(wanted, pool.map(_end, wanted.values()), strict=True))
     for host, problem in results.items():

@@ -13,6 +13,7 @@ from study import provenance
 from study.console import say
 from study.remote import attend, follow, parcel
 from study.remote.away import Away, There
+from study.resumed import unsaid
 from study.spec import Resources, StudySpec, layered
 from study.words import plain
 from trainables.config import build
@@ -69,7 +70,8 @@ def resumed(ask: follow.Ask, given: argparse.Namespace, values: dict[str, Any]) 
     whole = given.preset is not None or given.spec is not None  # then nothing is taken from there, as here
     ours = layered(given.preset, given.spec, values) if whole else values
     result = merge({} if whole else stored, ours)
-    problems = []
+    kept, named = stored.get("resources"), ours.get("resources", {})
+    problems = unsaid(kept, named) if isinstance(kept, dict) and isinstance(named, dict) else []
     if values.get("name", name) != name:
         problems.append(f"name: the study has {name!r}, given {values['name']!r}")
     for group, key in CODE:

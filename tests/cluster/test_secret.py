@@ -64,10 +64,16 @@ def test_every_worker_of_a_local_cluster_is_told_to_end() -> None:
     assert "BatchMode=yes" in command  # nobody is there to type a password
 
 
-def test_only_the_head_ends_others() -> None:
+def test_only_the_head_ends_others(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A worker may have the head's home by NFS, or have been the head: its 'ray stop' is for itself."""
-    provider = {"type": "local", "head_ip": "192.0.2.1", "worker_ips": ["192.0.2.2"]}
-    assert ending.commands({"provider": provider, "auth": {"ssh_user": "me"}}) == {}
+    config = tmp_path / "config.yaml"
+    config.write_text(
+        "provider: {type: local, head_ip: 192.0.2.1, worker_ips: [no.such.host.invalid]}\n"
+        "auth: {ssh_user: me}\n"
+    )
+    assert ending.main([str(config)]) == 0
+    said = "the head, 192.0.2.1, is not this machine: Ray goes on running on no.such.host.invalid\n"
+    assert capsys.readouterr().out == said
 
 
 def test_a_worker_s_stop_is_for_itself(tmp_path: Path) -> None:

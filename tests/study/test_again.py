@@ -84,6 +84,11 @@ def test_a_damaged_study_is_for_the_launch(text: str, tmp_path: Path, place: lis
     assert again.arguments(FLAGS + place) == FLAGS + place
 
 
+def test_a_home_that_is_nobody_s_is_for_the_launch() -> None:
+    argv = [*FLAGS, "--output", "~nosuch/x"]
+    assert again.arguments(argv) == argv
+
+
 class TestWithStorage:
     """On whatever machine the job starts: a fresh disk, or one with an earlier state of the study."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -43,6 +44,24 @@ def test_a_state_of_an_earlier_epoch_is_not_baked_but_named(books: Recorder) -> 
     index = json.loads((books.store.models / "index.json").read_text())["trials"]
     assert [entry["number"] for entry in index] == [line["number"] for line in books.outcome.front] != []
     assert {path.name for path in books.store.models.glob("*.pt")} == {entry["file"] for entry in index}
+
+
+def test_a_network_that_was_kept_stays_where_its_state_is_gone(books: Recorder) -> None:
+    """As where a study goes on without the storage in which its states lay."""
+    harvest.front(books)
+    models = books.store.models
+    before = {path.name: path.read_bytes() for path in models.iterdir()}
+    for name in storage.names(books.store.checkpoints):
+        Path(books.store.checkpoints, name).unlink()
+    said = harvest.front(books)
+    assert said is not None
+    assert re.findall(r"#\d+", said) == ["#0"]  # it had none before either
+    assert {path.name: path.read_bytes() for path in models.iterdir()} == before
+    one = next(models.glob("*.pt"))
+    one.unlink()
+    said = harvest.front(books)
+    assert said is not None
+    assert f"#{int(one.stem[-4:])} (" in said
 
 
 def test_a_state_that_is_there_again_is_swept_away(books: Recorder) -> None:

@@ -87,7 +87,7 @@ def test_what_a_shell_or_a_terminal_would_obey_is_not_offered(capsys: pytest.Cap
     begun("two", storage="/x\x1b[2J\n--storage /y")
     (line,) = refused(["--resume", "sent", "--output", "two"], capsys)
     assert line.isprintable()
-    assert line.endswith("nearest valid: --storage '' to go on without")
+    assert line.endswith("nearest valid: --storage '' to go on without what lies there")
 
 
 class TestSaid:

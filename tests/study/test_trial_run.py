@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import resource
 import shutil
 import tempfile
@@ -56,6 +57,16 @@ def test_rows_from_the_state_are_told_from_those_that_are_trained(tmp_path: Path
     run = TrialRun(given(path, filed=1))
     found = [run.step() for _ in range(3)]
     assert [(row["epoch"], row["sent_again"]) for row in found] == [(2, True), (3, True), (4, False)]
+
+
+def test_a_state_whose_rows_are_mappings_goes_on(tmp_path: Path) -> None:
+    """As they were written before rows were text."""
+    path = trained(tmp_path, 3)
+    state = storage.load(str(path))
+    state["rows"] = [json.loads(row) for row in state["rows"]]
+    storage.write(str(path), storage.packed(state))
+    run = TrialRun(given(path, filed=2))
+    assert [(row["epoch"], row["sent_again"]) for row in (run.step(), run.step())] == [(3, True), (4, False)]
 
 
 def test_a_state_that_cannot_be_read_is_neither_forgotten_nor_written_over(tmp_path: Path) -> None:

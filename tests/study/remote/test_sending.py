@@ -73,6 +73,18 @@ def test_a_spec_file_is_the_whole_of_it_as_for_a_local_resume(stored: Path) -> N
     assert (there.search.trials, there.search.confirm, there.search.startup) == (11, 1, 8)
 
 
+def test_a_place_that_only_the_study_there_names_is_named_again(stored: Path) -> None:
+    """A spec that is sent is a spec that somebody here means."""
+    changed(stored, "resources", {"storage": "s3://theirs/x", "optuna_storage": "postgresql://theirs/db"})
+    for spec in (None, "mine.yaml"):
+        Path("mine.yaml").write_text("name: made\ntrain: {epochs: 2}\n")
+        lines = problems({}, spec)
+        assert [line.partition(":")[0] for line in lines] == ["resources.storage", "resources.optuna_storage"]
+        assert "nearest valid: --storage s3://theirs/x, or" in lines[0]
+    again = {"storage": "s3://mine/x", "optuna_storage": ""}
+    assert resumed({"resources": again}).resources.storage == "s3://mine/x"
+
+
 def test_wrong_values_are_told_here_and_all_at_once(stored: Path) -> None:
     url = "postgresql://me:PASSWORD@h/db"
     lines = problems({"name": "other", "search": {"trials": "-5"}, "resources": {"optuna_storage": url}})
