@@ -54,9 +54,9 @@ class Driver:
                 os.kill(pid, signal.SIGKILL)
         self.gone(pids)
 
-    def wait(self) -> int:
+    def wait(self, patience_s: float = PATIENCE_S) -> int:
         """Exit status."""
-        return self.process.wait(PATIENCE_S)
+        return self.process.wait(patience_s)
 
     def output(self) -> str:
         return self.log.read_text()
